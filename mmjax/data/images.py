@@ -1,0 +1,127 @@
+"""Pictures: files or bytes to uint8 RGB on white."""
+
+import io
+import os
+
+import numpy as np
+import resvg_py
+from jaxtyping import UInt8
+from PIL import Image, ImageOps
+
+from mmjax.data.errors import RecordError
+
+_DPI = 96  # CSS: resvg_py's own default of 0 makes `width="400pt"` zero
+
+
+def decode(
+  source: str | os.PathLike[str] | bytes,
+  *,
+  size: int | None = None,
+  name: str | os.PathLike[str] | None = None,
+) -> UInt8[np.ndarray, 'h w 3']:
+  """Decodes a picture (PNG, JPEG ..., or SVG), opacity over white.
+
+  Args:
+    source: a file, or what stands in it.
+    size: side of the square that the picture is scaled, up or down, to fit
+      into with its aspect ratio; None keeps its own size.
+    name: what to call `source` in errors when it is bytes.
+
+  Raises:
+    RecordError: the file is missing, is no picture, or is cut off or corrupt.
+  """
+  file = name if isinstance(source, bytes) else source
+  try:
+    data = source if isinstance(source, bytes) else _read(source)
+    if _is_svg(data):
+      data = _render(source, size)
+    with Image.open(io.BytesIO(data)) as image:
+      rgb = _over_white(_upright(image))
+  except RecordError:
+    raise
+  except Exception as error:
+    # PIL's decoders raise almost anything on corrupt input: OSError,
+    # SyntaxError, struct.error, zlib.error, ValueError, DecompressionBombError.
+    reason = f'cannot read this picture: {_reason(error)}'
+    raise RecordError(reason, file=file) from error
+  if size is not None:
+    rgb = _fit(rgb, size)
+  return np.array(rgb)
+
+
+def pad_square(
+  image: UInt8[np.ndarray, 'h w 3'], size: int
+) -> UInt8[np.ndarray, '{size} {size} 3']:
+  """The picture in the middle of a white square.
+
+  Raises:
+    ValueError: the picture is larger than `size`.
+  """
+  h, w = image.shape[:2]
+  if max(h, w) > size:
+    raise ValueError(f'a picture of {w} x {h} does not fit into {size} x {size}')
+  canvas = np.full((size, size, 3), 255, np.uint8)
+  top, left = (size - h) // 2, (size - w) // 2
+  canvas[top : top + h, left : left + w] = image
+  return canvas
+
+
+def _read(file: str | os.PathLike[str]) -> bytes:
+  with open(file, 'rb') as f:
+    return f.read()
+
+
+def _is_svg(data: bytes) -> bool:
+  head = data[:64].removeprefix(b'\xef\xbb\xbf').lstrip()
+  return head.startswith(b'<')
+
+
+def _render(
+  source: str | os.PathLike[str] | bytes, size: int | None
+) -> bytes:
+  """PNG of an SVG; a size means `contain`: the aspect ratio stays."""
+  box = {} if size is None else {'width': size, 'height': size}
+  try:
+    if isinstance(source, bytes):
+      text = source.decode('utf-8-sig')
+      return resvg_py.svg_to_bytes(svg_string=text, dpi=_DPI, **box)
+    path = os.fspath(source)
+    return resvg_py.svg_to_bytes(svg_path=path, dpi=_DPI, **box)
+  except BaseException as error:
+    # A panic of the Rust code is no `Exception`.
+    if type(error).__name__ == 'PanicException':
+      raise ValueError(str(error)) from error
+    raise
+
+
+def _upright(image: Image.Image) -> Image.Image:
+  """As the camera was held, 8 bits a channel."""
+  image = ImageOps.exif_transpose(image)
+  if image.mode.startswith('I;16'):
+    return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+  return image
+
+
+def _over_white(image: Image.Image) -> Image.Image:
+  if not image.has_transparency_data:
+    return image.convert('RGB')
+  white = Image.new('RGBA', image.size, 'white')
+  white.alpha_composite(image.convert('RGBA'))
+  return white.convert('RGB')
+
+
+def _fit(image: Image.Image, size: int) -> Image.Image:
+  scale = size / max(image.size)
+  w, h = (max(1, round(side * scale)) for side in image.size)
+  if (w, h) == image.size:
+    return image
+  return image.resize((w, h), Image.Resampling.BICUBIC)
+
+
+def _reason(error: Exception) -> str:
+  if isinstance(error, FileNotFoundError):
+    return 'no such file'
+  text = str(error)
+  if 'cannot identify image file' in text:  # its name is a memory address
+    return 'not in a format of Pillow or SVG'
+  return text or type(error).__name__

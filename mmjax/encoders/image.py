@@ -1,0 +1,119 @@
+"""Vision Transformer: an image as a sequence of patches."""
+
+import flax.linen as nn
+import jax.numpy as jnp
+from einops import rearrange
+from jaxtyping import Array, Bool, Num
+
+from mmjax.layers.attention import require_divisible
+from mmjax.layers.embed import LearnedPositions, PatchProjection
+from mmjax.layers.transformer import Transformer
+from mmjax.masking import where_real
+from mmjax.types import Tokens
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class ViT(nn.Module):
+  """Vision Transformer, from pixels to a token for each patch.
+
+  With `class_token` one learned token stands before the patches; pool it with
+  `FirstToken`, or the patches with `MeanPool` or `AttentionPool`.
+
+  An Image is Worth 16x16 Words (https://arxiv.org/abs/2010.11929).
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> image, mask = jnp.zeros((2, 32, 32, 3)), jnp.array([True, False])
+    >>> vit = ViT(patch_size=8, width=64, depth=2, heads=2)
+    >>> tokens, params = vit.init_with_output(jax.random.key(0), image, mask)
+    >>> tokens.x.shape
+    (2, 16, 64)
+  """
+
+  patch_size: int = 16
+  """Side of a patch, in pixels."""
+  width: int = 384
+  """Features of each token."""
+  depth: int = 12
+  """Transformer blocks."""
+  heads: int = 6
+  """Attention heads; they divide the width."""
+  mlp_ratio: float = 4.0
+  """Hidden width of the MLP, over the width."""
+  dropout: float = 0.0
+  """Probability of zeroing a unit in training."""
+  class_token: bool = False
+  """Whether a learned token stands before the patches."""
+  positions: nn.Module = LearnedPositions()
+  """`(grid, width) -> [n d]`: LearnedPositions or SinCosPositions."""
+  mean: tuple[float, ...] = IMAGENET_MEAN
+  """Subtracted from each channel, which lies in 0..1."""
+  std: tuple[float, ...] = IMAGENET_STD
+  """Each channel is divided by it."""
+
+  def __post_init__(self):
+    """Checks that the heads divide the width."""
+    require_divisible(self.width, self.heads)
+    super().__post_init__()
+
+  def grid(self, height: int, width: int) -> tuple[int, int]:
+    """Rows and columns of patches in an image of so many pixels.
+
+    Raises:
+      ValueError: the patches do not cover the image exactly.
+    """
+    p = self.patch_size
+    if height % p or width % p:
+      raise ValueError(
+          f'image {height}x{width} is not divisible by patch_size {p}'
+      )
+    return height // p, width // p
+
+  @nn.compact
+  def __call__(
+      self,
+      image: Num[Array, 'b h w c'],
+      mask: Bool[Array, ' b'],
+      *,
+      train: bool = False,
+  ) -> Tokens:
+    """Encodes images, integers in 0..255 or floats in 0..1.
+
+    Args:
+      image: pixels, any value where masked.
+      mask: True where the example has an image.
+      train: whether dropout is on.
+
+    Returns:
+      `grid` tokens in row-major order, behind the class token if there is one.
+
+    Raises:
+      ValueError: the image's size or channels do not fit the fields.
+    """
+    b, h, w, c = image.shape
+    grid = self.grid(h, w)
+    if c != len(self.mean):
+      raise ValueError(f'image has {c} channels, mean has {len(self.mean)}')
+    scale = 1 / 255 if jnp.issubdtype(image.dtype, jnp.integer) else 1.0
+    x = where_real(image, mask).astype(jnp.float32) * scale
+    mean, std = jnp.asarray((self.mean, self.std))[:, None, None, None]
+    x = (x - mean) / std
+    p = self.patch_size
+    x = rearrange(x, 'b (h p) (w q) c -> b (h w) (p q c)', p=p, q=p)
+    x = PatchProjection(self.width, name='patches')(x)
+    x = x + self.positions(grid, self.width).astype(x.dtype)[None]
+    if self.class_token:
+      init = nn.initializers.normal(0.02)
+      first = self.param('class_token', init, (1, 1, self.width))
+      first = jnp.broadcast_to(first.astype(x.dtype), (b, 1, self.width))
+      x = jnp.concatenate([first, x], axis=1)
+    real = jnp.broadcast_to(mask[:, None], x.shape[:2])
+    return Transformer(
+        depth=self.depth,
+        heads=self.heads,
+        mlp_ratio=self.mlp_ratio,
+        dropout=self.dropout,
+        name='transformer',
+    )(Tokens(x, real), train=train)

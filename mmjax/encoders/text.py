@@ -1,0 +1,90 @@
+"""Text Transformer: token ids to a token each, causal or bidirectional."""
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Int
+
+from mmjax.layers.attention import require_divisible
+from mmjax.layers.embed import ByteEmbedding, LearnedPositions
+from mmjax.layers.transformer import Transformer
+from mmjax.masking import where_real
+from mmjax.types import Tokens
+
+
+class TextTransformer(nn.Module):
+  """Transformer over text tokens.
+
+  Pool with `FirstToken`, `LastToken` (the end-of-text token, where the
+  tokenizer closes each text with one), `MeanPool` or `AttentionPool`.
+
+  The text tower of CLIP (https://arxiv.org/abs/2103.00020) when causal, of
+  SigLIP (https://arxiv.org/abs/2303.15343) when not.
+
+  Example:
+    >>> import jax, jax.numpy as jnp
+    >>> text, mask = jnp.array([[1, 70, 2, 0]]), jnp.array([[1, 1, 1, 0]]) > 0
+    >>> encoder = TextTransformer(width=64, depth=2, heads=2)
+    >>> tokens, params = encoder.init_with_output(jax.random.key(0), text, mask)
+    >>> tokens.x.shape
+    (1, 4, 64)
+  """
+
+  width: int = 384
+  """Features of each token."""
+  depth: int = 6
+  """Transformer blocks."""
+  heads: int = 6
+  """Attention heads; they divide the width."""
+  mlp_ratio: float = 4.0
+  """Hidden width of the MLP, over the width."""
+  dropout: float = 0.0
+  """Probability of zeroing a unit in training."""
+  causal: bool = False
+  """Whether a token sees only itself and those before it."""
+  end_of_text: int | None = None
+  """Token id; what follows the first one in a text counts as padding."""
+  embed: nn.Module = ByteEmbedding()
+  """`(text, width) -> [b t d]`: ByteEmbedding or NgramEmbedding."""
+  positions: nn.Module = LearnedPositions()
+  """`(grid, width) -> [t d]`: LearnedPositions or SinCosPositions."""
+
+  def __post_init__(self):
+    """Checks that the heads divide the width."""
+    require_divisible(self.width, self.heads)
+    super().__post_init__()
+
+  @nn.compact
+  def __call__(
+      self,
+      text: Int[Array, 'b t'],
+      mask: Bool[Array, 'b t'],
+      *,
+      train: bool = False,
+  ) -> Tokens:
+    """Encodes token ids.
+
+    Args:
+      text: ids, any value where masked.
+      mask: True where an id is real.
+      train: whether dropout is on.
+
+    Returns:
+      A token for each id.
+    """
+    text = where_real(text, mask)
+    if self.end_of_text is not None:
+      ends = (text == self.end_of_text) & mask
+      mask = mask & (jnp.cumsum(ends, axis=1) - ends == 0)
+      text = where_real(text, mask)
+    x = self.embed(text, self.width)
+    grid = (text.shape[1],)
+    x = x + self.positions(grid, self.width).astype(x.dtype)[None]
+    x = nn.Dropout(self.dropout, deterministic=not train)(x)
+    return Transformer(
+        depth=self.depth,
+        heads=self.heads,
+        mlp_ratio=self.mlp_ratio,
+        dropout=self.dropout,
+        causal=self.causal,
+        name='transformer',
+    )(Tokens(x, mask), train=train)

@@ -1,0 +1,88 @@
+"""Scaled dot-product attention and its multi-head layer."""
+
+from collections.abc import Callable
+
+import flax.linen as nn
+import jax.numpy as jnp
+from einops import rearrange
+from jaxtyping import Array, Bool, Float
+
+from mmjax.masking import masked_softmax
+
+Attend = Callable[..., Array]
+
+
+def require_divisible(width: int, heads: int) -> None:
+  """Raises ValueError unless `heads` equal parts make up `width`."""
+  if heads < 1 or width % heads:
+    raise ValueError(f'width {width} is not divisible by heads {heads}')
+
+
+def dot_product_attention(
+    query: Float[Array, 'b k n h'],
+    key: Float[Array, 'b k m h'],
+    value: Float[Array, 'b k m h'],
+    mask: Bool[Array, '#b #k #n m'] | None = None,
+) -> Float[Array, 'b k n h']:
+  """Computes `softmax(query keyᵀ / sqrt(h)) value` over the real keys.
+
+  Args:
+    query: what asks.
+    key: what is compared with the queries.
+    value: what is averaged.
+    mask: True where a query may look at a key; everywhere by default.
+
+  Returns:
+    The averages. A query that may look at nothing gets zeros.
+
+  Attention Is All You Need, equation 1 (https://arxiv.org/abs/1706.03762).
+  """
+  scale = query.shape[-1] ** -0.5
+  logits = jnp.einsum('bknh,bkmh->bknm', query * scale, key)
+  if mask is None:
+    mask = jnp.ones((1, 1, 1, logits.shape[-1]), bool)
+  return jnp.einsum('bknm,bkmh->bknh', masked_softmax(logits, mask), value)
+
+
+class MultiHeadAttention(nn.Module):
+  """Multi-head attention from one sequence to another, or to itself.
+
+  The parameters are `query`, `key` and `value` with kernels `[d, k, h]`, and
+  `out` with kernel `[k, h, d]`.
+  """
+
+  heads: int
+  """Attention heads; they divide the width."""
+  attend: Attend = dot_product_attention
+  """Attention of `[b k n h]` arrays; pass another implementation here."""
+
+  @nn.compact
+  def __call__(
+      self,
+      x: Float[Array, 'b n d'],
+      context: Float[Array, 'b m e'] | None = None,
+      *,
+      mask: Bool[Array, '#b #k #n m'] | None = None,
+  ) -> Float[Array, 'b n d']:
+    """Lets each position of `x` gather from `context` (from `x` if None).
+
+    Raises:
+      ValueError: `heads` does not divide the width.
+    """
+    context = x if context is None else context
+    width = x.shape[-1]
+    require_divisible(width, self.heads)
+
+    def project(array, name):
+      shape = (self.heads, width // self.heads)
+      y = nn.DenseGeneral(shape, name=name)(array)
+      return rearrange(y, 'b n k h -> b k n h')
+
+    y = self.attend(
+        project(x, 'query'),
+        project(context, 'key'),
+        project(context, 'value'),
+        mask,
+    )
+    y = rearrange(y, 'b k n h -> b n k h')
+    return nn.DenseGeneral(width, axis=(-2, -1), name='out')(y)

@@ -1,0 +1,144 @@
+"""From patches, token ids and positions to vectors."""
+
+import math
+
+import flax.linen as nn
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from mmjax.masking import where_real
+
+_POSITION_INIT = nn.initializers.normal(0.02)
+
+
+class PatchProjection(nn.Module):
+  """Projects flattened patches to the width, in the parameters' dtype.
+
+  This is where raw input enters a model, so this is where its precision is
+  set: everything behind computes in the dtype that the parameters come in.
+  """
+
+  width: int
+
+  @nn.compact
+  def __call__(self, patches: Float[Array, 'b n p']) -> Float[Array, 'b n d']:
+    """Computes `patches @ kernel + bias`."""
+    shape = (patches.shape[-1], self.width)
+    kernel = self.param('kernel', nn.initializers.lecun_normal(), shape)
+    bias = self.param('bias', nn.initializers.zeros, (self.width,))
+    return patches.astype(kernel.dtype) @ kernel + bias[None, None]
+
+
+class LearnedPositions(nn.Module):
+  """A learned vector for each place of a grid."""
+
+  length: int | None = None
+  """Most places along the first axis; a shorter input uses the first ones.
+  None takes the length of the input that initialises the parameters."""
+
+  @nn.compact
+  def __call__(self, grid: tuple[int, ...], width: int) -> Float[Array, 'n d']:
+    """Gives the vectors of a grid's places, in row-major order.
+
+    Raises:
+      ValueError: the input is longer than `length`.
+    """
+    length = grid[0] if self.length is None else self.length
+    if grid[0] > length:
+      raise ValueError(f'{grid[0]} positions are more than length {length}')
+    shape = (length, *grid[1:], width)
+    table = self.param('table', _POSITION_INIT, shape)
+    return table[: grid[0]].reshape(-1, width)
+
+
+class SinCosPositions(nn.Module):
+  """Fixed sines and cosines of a grid's coordinates; any length works.
+
+  Each axis of the grid owns an equal part of the width. Attention Is All You
+  Need, section 3.5 (https://arxiv.org/abs/1706.03762), and for two axes MoCo v3
+  (https://arxiv.org/abs/2104.02057).
+  """
+
+  base: float = 10_000.0
+  """Longest wavelength over 2 pi, in places."""
+
+  def __call__(self, grid: tuple[int, ...], width: int) -> Float[Array, 'n d']:
+    """Gives the vectors of a grid's places, in row-major order.
+
+    Raises:
+      ValueError: the width cannot be shared among the grid's axes.
+    """
+    parts = 2 * len(grid)
+    if width % parts:
+      raise ValueError(
+          f'width {width} is not divisible by {parts}, a sine and a cosine '
+          f'for each of {len(grid)} axes'
+      )
+    size = width // parts
+    rates = self.base ** -(np.arange(size) / size)
+    axes = np.meshgrid(*(np.arange(g) for g in grid), indexing='ij')
+    angles = [axis.reshape(-1, 1) * rates for axis in axes]
+    waves = [f(angle) for angle in angles for f in (np.sin, np.cos)]
+    return jnp.asarray(np.concatenate(waves, axis=-1), jnp.float32)
+
+
+class ByteEmbedding(nn.Module):
+  """A learned vector for each token id."""
+
+  vocabulary: int = 260
+  """Number of token ids."""
+
+  @nn.compact
+  def __call__(self, text: Int[Array, 'b t'], width: int):
+    """Looks the ids up: `[b t]` to `[b t d]`."""
+    shape = (self.vocabulary, width)
+    table = self.param('table', nn.initializers.normal(0.02), shape)
+    return jnp.take(table, text, axis=0, mode='clip')
+
+
+class NgramEmbedding(nn.Module):
+  """Token vectors plus those of the hashed n-grams that end at each token.
+
+  Gives a byte-level model words and syllables to start from, in any script and
+  with no vocabulary file. Byte Latent Transformer, section 3.2.1
+  (https://arxiv.org/abs/2412.09871).
+  """
+
+  vocabulary: int = 260
+  """Number of token ids."""
+  orders: tuple[int, ...] = (2, 3, 4, 5)
+  """Lengths of the n-grams."""
+  buckets: int = 8192
+  """Vectors for each length; n-grams share them by hash."""
+
+  @nn.compact
+  def __call__(
+      self, text: Int[Array, 'b t'], width: int
+  ) -> Float[Array, 'b t d']:
+    """Sums the token's vector and those of the n-grams, over their number."""
+    x = ByteEmbedding(self.vocabulary, name='unigram')(text, width)
+    for n in self.orders:
+      hashed = hash_ngrams(text, n) % self.buckets
+      # Before the n-th token there is no n-gram yet.
+      whole = jnp.broadcast_to((jnp.arange(text.shape[1]) >= n - 1)[None], text.shape)
+      gram = nn.Embed(
+          self.buckets, width, name=f'{n}gram',
+          embedding_init=nn.initializers.normal(0.02),
+      )(hashed)
+      x = x + where_real(gram, whole)
+    return x / math.sqrt(1 + len(self.orders))
+
+
+def hash_ngrams(text: Int[Array, 'b t'], n: int) -> Int[Array, 'b t']:
+  """Hashes the `n` ids that end at each position (polynomial, FNV's prime)."""
+  ids = text.astype(jnp.uint32)
+  total = jnp.zeros_like(ids)
+  for back in range(n - 1, -1, -1):
+    # Zeros stand in for what is before the start.
+    shifted = jnp.pad(ids, ((0, 0), (back, 0)))[:, : ids.shape[1]]
+    total = total * jnp.uint32(16777619) + shifted + jnp.uint32(1)
+  # Mix the high bits down: a modulus would see only the low ones.
+  total = total ^ (total >> 15)
+  total = total * jnp.uint32(2246822519)
+  return ((total ^ (total >> 13)) & jnp.uint32(0x7FFFFFFF)).astype(jnp.int32)

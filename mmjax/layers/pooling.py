@@ -1,0 +1,65 @@
+"""From a sequence of tokens to one vector: `Tokens -> [b d]`.
+
+An example with no real token gives a finite vector that means nothing: whoever
+pools looks at the mask.
+"""
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from mmjax.layers.attention import MultiHeadAttention
+from mmjax.layers.transformer import Mlp
+from mmjax.masking import masked_mean
+from mmjax.types import Tokens
+
+
+class MeanPool(nn.Module):
+  """The mean of the real tokens."""
+
+  def __call__(self, tokens: Tokens) -> Float[Array, 'b d']:
+    """Averages; zero where nothing is real."""
+    return masked_mean(*tokens)
+
+
+class FirstToken(nn.Module):
+  """The first token: a class token, or the fusion's own."""
+
+  def __call__(self, tokens: Tokens) -> Float[Array, 'b d']:
+    """Takes token 0."""
+    return tokens.x[:, 0]
+
+
+class LastToken(nn.Module):
+  """The last real token: in text, the end-of-text token if there is one."""
+
+  def __call__(self, tokens: Tokens) -> Float[Array, 'b d']:
+    """Takes the last token that is real, token 0 where none is."""
+    n = tokens.mask.shape[1]
+    last = jnp.max(jnp.where(tokens.mask, jnp.arange(n)[None], 0), axis=1)
+    return jnp.take_along_axis(tokens.x, last[:, None, None], axis=1)[:, 0]
+
+
+class AttentionPool(nn.Module):
+  """A learned query attends to the real tokens; an MLP follows.
+
+  The `MAP` head of Scaling Vision Transformers
+  (https://arxiv.org/abs/2106.04560), as in SigLIP.
+  """
+
+  heads: int = 4
+  """Attention heads; they divide the width."""
+  mlp_ratio: float = 4.0
+  """Hidden width of the MLP, over the width."""
+
+  @nn.compact
+  def __call__(self, tokens: Tokens) -> Float[Array, 'b d']:
+    """Computes `y + mlp(norm(y))` of the attention's result `y`."""
+    b, _, d = tokens.x.shape
+    probe = self.param('probe', nn.initializers.xavier_uniform(), (1, 1, d))
+    probe = jnp.broadcast_to(probe, (b, 1, d)).astype(tokens.x.dtype)
+    x = MultiHeadAttention(self.heads, name='attention')(
+        probe, tokens.x, mask=tokens.mask[:, None, None, :]
+    )
+    y = nn.LayerNorm(name='norm')(x)
+    return (x + Mlp(int(d * self.mlp_ratio), name='mlp')(y))[:, 0]

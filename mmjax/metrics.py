@@ -1,0 +1,58 @@
+"""Sums and counts: the only way to average over uneven batches and devices."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, Num
+
+
+class Ratio(NamedTuple):
+  """A mean that is still to be divided; add several up, then `value()`.
+
+  Attributes:
+    total: sum of weighted values.
+    count: sum of weights.
+  """
+
+  total: Float[Array, '']
+  count: Float[Array, '']
+
+  def value(self) -> float:
+    """The mean, NaN when nothing was counted."""
+    count = float(self.count)
+    return float(self.total) / count if count else float('nan')
+
+
+class Evaluation(NamedTuple):
+  """What an evaluator found.
+
+  Attributes:
+    numbers: name -> value, such as `fused/accuracy`.
+    figures: name -> function that draws the figure into a PNG at a path.
+  """
+
+  numbers: Mapping[str, float]
+  figures: Mapping[str, Callable[[Path], None]]
+
+
+def weighted(
+    value: Num[Array, ' b'], weight: Float[Array, ' b']
+) -> Ratio:
+  """Sum of `value * weight` and of `weight`; weight 0 hides even a NaN."""
+  value = jnp.where(weight > 0, value.astype(jnp.float32), 0.0)
+  return Ratio((value * weight).sum(), weight.astype(jnp.float32).sum())
+
+
+def correct(
+    logits: Float[Array, 'b classes'], target: Int[Array, ' b']
+) -> Bool[Array, ' b']:
+  """Whether the largest logit is the target's."""
+  return jnp.argmax(logits, axis=-1) == target
+
+
+def psum(tree, axis_name: str | None):
+  """Adds up over the devices of a mapped axis; identity without one."""
+  return tree if axis_name is None else jax.lax.psum(tree, axis_name)

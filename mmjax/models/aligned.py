@@ -1,0 +1,88 @@
+"""Towers whose embeddings live in one space: CLIP, with any modalities."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from mmjax.masking import present, where_real
+from mmjax.types import Batch, Outputs, Tokens
+
+
+class Alignment(nn.Module):
+  """Projects each modality's pooled tokens to unit vectors of one space."""
+
+  pools: Mapping[str, nn.Module]
+  """How each modality becomes one vector; names the modalities."""
+  width: int = 256
+  """Width of the shared space."""
+  scale: float = 1 / 0.07
+  """First value of the learned scale of similarities."""
+  bias: float = 0.0
+  """First value of their learned bias (sigmoid loss: -10)."""
+
+  @nn.compact
+  def __call__(self, tokens: Mapping[str, Tokens]) -> Outputs:
+    """Computes `embeddings` and the learned scalars in `shared`.
+
+    The scale is kept as its logarithm and never exceeds 100, as in CLIP
+    (https://arxiv.org/abs/2103.00020). An absent modality embeds to zero.
+    """
+    embeddings = {}
+    for name, pool in self.pools.items():
+      x = nn.Dense(self.width, use_bias=False, name=f'{name}_projection')(
+          pool(tokens[name])
+      ).astype(jnp.float32)
+      # The square root has no gradient at zero; absent examples get there.
+      norm = jnp.sqrt(jnp.maximum((x**2).sum(-1, keepdims=True), 1e-12))
+      embeddings[name] = where_real(x / norm, present(tokens[name].mask))
+    init = nn.initializers.constant
+    log_scale = self.param('log_scale', init(math.log(self.scale)), ())
+    bias = self.param('bias', init(self.bias), ())
+    scale = jnp.exp(jnp.minimum(log_scale, math.log(100.0)))
+    return {
+        'embeddings': embeddings,
+        'shared': {'logit_scale': scale, 'logit_bias': bias},
+    }
+
+
+class Aligned(nn.Module):
+  """One encoder for each modality and one space for all of them.
+
+  Example:
+    See `configs/digits.py`; a model for pairs is
+    `Aligned(encoders={'image': ViT(...), 'text': TextTransformer(...)},
+    alignment=Alignment(pools={'image': MeanPool(), 'text': LastToken()}))`.
+  """
+
+  encoders: Mapping[str, nn.Module]
+  """The encoder of each modality."""
+  alignment: nn.Module
+  """`dict[str, Tokens] ->` embeddings and learned scalars: Alignment."""
+
+  @nn.compact
+  def __call__(self, batch: Batch, *, train: bool = False) -> dict[str, Any]:
+    """Gives `tokens`, `embeddings` and `shared`."""
+    tokens = encode(self.encoders, batch, train=train)
+    return {'tokens': tokens, **self.alignment(tokens)}
+
+
+def encode(
+    encoders: Mapping[str, nn.Module], batch: Batch, *, train: bool
+) -> dict[str, Tokens]:
+  """Runs each declared modality's encoder on its part of the batch.
+
+  Raises:
+    ValueError: the batch has no such modality.
+  """
+  tokens = {}
+  for name, encoder in encoders.items():
+    if name not in batch:
+      raise ValueError(
+          f'the model has an encoder for {name!r}, the batch has only '
+          f'{sorted(batch["mask"])}'
+      )
+    tokens[name] = encoder(batch[name], batch['mask'][name], train=train)
+  return tokens

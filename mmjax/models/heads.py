@@ -1,0 +1,31 @@
+"""Heads: from tokens to the numbers a task wants."""
+
+import flax.linen as nn
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from mmjax.layers.pooling import FirstToken
+from mmjax.types import Tokens
+
+
+class Head(nn.Module):
+  """A norm and a linear layer on the pooled tokens."""
+
+  classes: int
+  """Number of outputs."""
+  pool: nn.Module = FirstToken()
+  """How the tokens become one vector; the fusion's own token by default."""
+  dropout: float = 0.0
+  """Probability of zeroing a feature in training."""
+
+  @nn.compact
+  def __call__(
+      self, tokens: Tokens, *, train: bool = False
+  ) -> Float[Array, 'b classes']:
+    """Computes logits, in float32."""
+    x = nn.LayerNorm(name='norm')(self.pool(tokens))
+    x = nn.Dropout(self.dropout, deterministic=not train)(x)
+    # Near zero, so that training starts from the uniform distribution.
+    init = nn.initializers.normal(0.01)
+    x = nn.Dense(self.classes, kernel_init=init, name='logits')(x)
+    return x.astype(jnp.float32)

@@ -1,0 +1,143 @@
+"""Contrastive objectives: matching examples across modalities.
+
+Both take their negatives from the whole global batch. Of an example that lacks
+one side of a pair, that pair sees nothing: the loss is that of the batch
+without the example.
+"""
+
+import dataclasses
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from mmjax.masking import present
+from mmjax.types import Batch, Outputs, Term
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+class _Side(NamedTuple):
+  """What a local row is compared with: all columns of the global batch."""
+
+  similarity: Float[Array, 'b columns']
+  own: Bool[Array, 'b columns']  # the column that the row belongs to
+  allowed: Bool[Array, 'b columns']  # real, and not the same thing
+
+
+def _compare(
+    rows: Float[Array, 'b d'],
+    columns: Float[Array, 'b d'],
+    real: Bool[Array, ' b'],
+    same: Array | None,
+    axis_name: str | None,
+) -> _Side:
+  def everywhere(x):
+    if axis_name is None:
+      return x
+    return jax.lax.all_gather(x, axis_name, tiled=True)
+
+  all_columns = everywhere(columns)
+  first = 0
+  if axis_name is not None:
+    first = jax.lax.axis_index(axis_name) * len(rows)
+  places = jnp.arange(len(all_columns))
+  own = places[None] == (first + jnp.arange(len(rows)))[:, None]
+  allowed = jnp.broadcast_to(everywhere(real)[None], own.shape)
+  if same is not None:
+    allowed = allowed & (same[:, None] != everywhere(same)[None])
+  return _Side(rows @ all_columns.T, own, allowed | own)
+
+
+def _pair(outputs: Outputs, batch: Batch, pair: tuple[str, str]):
+  """Both sides' embeddings, which rows have both, and the rows' weights."""
+  embeddings = outputs['embeddings']
+  for name in pair:
+    if name not in embeddings:
+      raise ValueError(
+          f'pair {pair} needs an embedding of {name!r}, the model has '
+          f'{sorted(embeddings)}'
+      )
+  left, right = pair
+  mask = batch['mask']
+  real = present(mask[left]) & present(mask[right]) & (batch['weight'] > 0)
+  weight = jnp.where(real, batch['weight'], 0.0)
+  return embeddings[left], embeddings[right], real, weight
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Contrastive:
+  """InfoNCE in both directions, for each of several pairs of modalities.
+
+  CLIP's loss (https://arxiv.org/abs/2103.00020, figure 3) with the model's
+  learned temperature `outputs['shared']['logit_scale']`.
+  """
+
+  pairs: Pairs
+  """Pairs of modalities to match."""
+  weight: float = 1.0
+  """Factor of this objective in the total."""
+  same: str | None = None
+  """Batch key; examples with equal values are not each other's negatives."""
+
+  def __call__(
+      self, outputs: Outputs, batch: Batch, *, axis_name: str | None = None
+  ) -> dict[str, Term]:
+    """Computes the mean of both cross-entropies, a term for each pair.
+
+    Raises:
+      ValueError: the model embeds no such modality.
+    """
+    scale = outputs['shared']['logit_scale']
+    same = None if self.same is None else batch[self.same]
+    terms = {}
+    for pair in self.pairs:
+      left, right, real, weight = _pair(outputs, batch, pair)
+
+      def cross_entropy(rows, columns, real=real):
+        side = _compare(rows, columns, real, same, axis_name)
+        logits = jnp.where(side.allowed, scale * side.similarity, -jnp.inf)
+        own = jnp.where(side.own, scale * side.similarity, 0.0).sum(axis=1)
+        return jax.nn.logsumexp(logits, axis=1) - own
+
+      loss = (cross_entropy(left, right) + cross_entropy(right, left)) / 2
+      terms['_'.join(pair)] = Term(loss, weight)
+    return terms
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sigmoid:
+  """Pairwise sigmoid loss, for each of several pairs of modalities.
+
+  SigLIP's loss (https://arxiv.org/abs/2303.15343, algorithm 1) with the model's
+  learned `logit_scale` and `logit_bias`: summed over columns, averaged over
+  rows.
+  """
+
+  pairs: Pairs
+  """Pairs of modalities to match."""
+  weight: float = 1.0
+  """Factor of this objective in the total."""
+  same: str | None = None
+  """Batch key; examples with equal values are not each other's negatives."""
+
+  def __call__(
+      self, outputs: Outputs, batch: Batch, *, axis_name: str | None = None
+  ) -> dict[str, Term]:
+    """Computes the sum of each row's binary losses, a term for each pair.
+
+    Raises:
+      ValueError: the model embeds no such modality.
+    """
+    shared = outputs['shared']
+    same = None if self.same is None else batch[self.same]
+    terms = {}
+    for pair in self.pairs:
+      left, right, real, weight = _pair(outputs, batch, pair)
+      side = _compare(left, right, real, same, axis_name)
+      logits = shared['logit_scale'] * side.similarity + shared['logit_bias']
+      losses = jax.nn.softplus(jnp.where(side.own, -logits, logits))
+      loss = jnp.where(side.allowed, losses, 0.0).sum(axis=1)
+      terms['_'.join(pair)] = Term(loss, weight)
+    return terms

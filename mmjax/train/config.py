@@ -1,0 +1,162 @@
+"""What a run is made of, and how a file and a command line become that.
+
+A config file defines `get_config() -> Config`, and the modules, data and
+objectives that it holds are their own options: `--model.encoders.image.width`
+is the field of the very module that will run.
+"""
+
+import dataclasses
+import importlib.util
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from mmjax.train.optimizer import AdamW
+from mmjax.types import InputError
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Checkpointing:
+  """When to look at the validation split and save, and what to keep."""
+
+  every: int = 500
+  """Steps from one checkpoint to the next; the last step is always saved."""
+  keep: int = 2
+  """How many of the newest checkpoints stay."""
+  best: str | None = 'fused/accuracy'
+  """Validation number whose best checkpoint stays too; the largest is best."""
+
+  def __post_init__(self):
+    """Checks the fields' ranges."""
+    for name in ('every', 'keep'):
+      if getattr(self, name) < 1:
+        raise ValueError(f'checkpoint.{name} {getattr(self, name)} is below 1')
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Config:
+  """One experiment."""
+
+  model: Any
+  """Linen module, called with a batch."""
+  data: Any
+  """Data set: `mmjax.data.pipeline.Dataset`."""
+  objectives: Mapping[str, Any]
+  """Losses by name; each has its own `weight`."""
+  evaluators: Mapping[str, Any]
+  """What is measured, on the validation split now and then, on test at last."""
+  optimizer: AdamW = AdamW()
+  """Optimiser and learning-rate schedule."""
+  steps: int = 1000
+  """Steps of training."""
+  batch_size: int = 128
+  """Examples in a step, over all devices and processes."""
+  seed: int = 0
+  """Seed of parameters, order of examples, augmentation and dropout."""
+  drop_modalities: Mapping[str, float] = dataclasses.field(default_factory=dict)
+  """Probability that training hides a modality of an example, by modality."""
+  compute_dtype: Literal['auto', 'float32', 'bfloat16'] = 'auto'
+  """Precision of the model; `auto` is bfloat16 on accelerators. Parameters and
+  optimiser are float32 in any case."""
+  workers: int = 0
+  """Processes that prepare data; 0 uses threads of this one."""
+  log_every: int = 10
+  """Steps from one line of `metrics.jsonl` to the next."""
+  checkpoint: Checkpointing = Checkpointing()
+  """When to validate and save."""
+
+  def __post_init__(self):
+    """Checks the fields' ranges."""
+    for name in ('steps', 'batch_size', 'log_every'):
+      if getattr(self, name) < 1:
+        raise ValueError(f'{name} {getattr(self, name)} is below 1')
+    for name, rate in self.drop_modalities.items():
+      if not 0 <= rate <= 1:
+        raise ValueError(f'drop_modalities.{name} {rate} is not in [0, 1]')
+
+
+def load_config(path: Path, args: Sequence[str] = ()) -> Config:
+  """Reads a config file and applies command-line options to it.
+
+  Args:
+    path: Python file that defines `get_config() -> Config`.
+    args: options such as `['--optimizer.peak-lr', '3e-4']`.
+
+  Returns:
+    The config with its options applied.
+
+  Raises:
+    InputError: no such file, no `get_config`, or fields that do not fit.
+    SystemExit: an option is unknown or its value of the wrong type (code 2), or
+      help was asked for (code 0); said on the terminal.
+  """
+  if not path.is_file():
+    raise InputError(f'no config file {path}')
+  try:
+    default = _import(path).get_config()
+  except AttributeError as error:
+    if 'get_config' not in str(error):
+      raise
+    raise InputError(f'{path} defines no get_config()') from error
+  except ValueError as error:
+    raise InputError(f'{path}: {error}') from error
+  if not args:
+    return default
+  try:
+    return tyro.cli(
+        Annotated[Any, tyro.conf.arg(name='')],
+        default=default,
+        args=list(args),
+        prog=f'train.py --config {path}',
+        description=(default.__doc__ or '').strip(),
+    )
+  except ValueError as error:
+    raise InputError(str(error)) from error
+
+
+def _import(path: Path) -> Any:
+  name = f'mmjax_config_{path.stem}'
+  spec = importlib.util.spec_from_file_location(name, path)
+  if spec is None or spec.loader is None:
+    raise InputError(f'{path} is not a Python file')
+  module = importlib.util.module_from_spec(spec)
+  # Data workers find classes that a config defines by the module's name.
+  sys.modules[name] = module
+  spec.loader.exec_module(module)
+  return module
+
+
+def to_json(value: Any) -> Any:
+  """The value as plain JSON: dataclasses as dicts that name their type."""
+  if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    # Linen keeps its own bookkeeping in fields of these names.
+    fields = [
+        f.name
+        for f in dataclasses.fields(value)
+        if f.name not in ('parent', 'name')
+    ]
+    return {
+        '_type': type(value).__qualname__,
+        **{name: to_json(getattr(value, name)) for name in fields},
+    }
+  if isinstance(value, Mapping):
+    return {str(k): to_json(v) for k, v in value.items()}
+  if isinstance(value, (list, tuple)):
+    return [to_json(v) for v in value]
+  if value is None or isinstance(value, (bool, int, float, str)):
+    return value
+  return getattr(value, '__qualname__', str(value))
+
+
+def differences(old: Any, new: Any, path: str = '') -> list[str]:
+  """Where two values of `to_json` differ, as `path: old -> new`."""
+  if isinstance(old, dict) and isinstance(new, dict):
+    found = []
+    for key in sorted(old.keys() | new.keys()):
+      where = f'{path}.{key}' if path else key
+      found += differences(old.get(key), new.get(key), where)
+    return found
+  return [] if old == new else [f'{path}: {old} -> {new}']

@@ -1,0 +1,208 @@
+"""The training loop: data in, steps, logs, checkpoints, a report at the end."""
+
+import json
+import shutil
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from mmjax.data import pipeline
+from mmjax.train import sharding
+from mmjax.train.checkpoint import Checkpoints
+from mmjax.train.config import Config, differences, to_json
+from mmjax.train.logs import Logs, Meter, say
+from mmjax.train.program import Program, evaluate, make_program
+from mmjax.train.report import write_report
+from mmjax.train.state import TrainState
+from mmjax.types import InputError
+
+Results = dict[str, float]
+
+
+def train(
+    config: Config, workdir: Path, *, source: Path, argv: Sequence[str] = ()
+) -> Results:
+  """Trains to `config.steps`, from the newest checkpoint if there is one.
+
+  Args:
+    config: the experiment.
+    workdir: folder of the run; made if it is not there.
+    source: the file that the config came from, to be kept beside the results.
+    argv: the command line, to be kept too.
+
+  Returns:
+    The final evaluation on the test split, names starting with `eval/`.
+
+  Raises:
+    InputError: config, data and workdir do not go together; nothing was
+      written.
+    KeyboardInterrupt: after Ctrl-C, when a checkpoint has been saved.
+  """
+  program = make_program(config)
+  _check_same_run(config, workdir)
+  workdir.mkdir(parents=True, exist_ok=True)
+  _write_config(config, workdir, source=source, argv=argv)
+  with Checkpoints(workdir / 'checkpoints', config.checkpoint) as checkpoints:
+    state, step = _start(program, checkpoints)
+    say(
+        f'{program.parameters:,} parameters on {jax.device_count()} '
+        f'{jax.default_backend()} device(s); step {step} of {config.steps}'
+    )
+    with Logs(workdir, step=step) as logs:
+      state = _run(config, program, state, step, checkpoints, logs)
+  return score(config, program, state, workdir)
+
+
+def evaluate_last(config: Config, workdir: Path) -> Results:
+  """Scores a run's newest checkpoint on the test split.
+
+  Raises:
+    InputError: the workdir has no checkpoint of this model.
+  """
+  folder = workdir / 'checkpoints'
+  if not folder.is_dir():
+    raise InputError(f'no checkpoints in {workdir}')
+  _check_same_run(config, workdir)
+  program = make_program(config)
+  with Checkpoints(folder) as checkpoints:
+    latest = checkpoints.latest()
+    if latest is None:
+      raise InputError(f'no complete checkpoint in {folder}')
+    state = checkpoints.restore(latest, program.state)
+  return score(config, program, state, workdir)
+
+
+def score(
+    config: Config, program: Program, state: TrainState, workdir: Path
+) -> Results:
+  """Evaluates a state on the test split, logs it and writes the report."""
+  say('evaluating on the test split')
+  found = evaluate(config, program, state, 'test')
+  step = int(state.step)
+  with Logs(workdir, step=step) as logs:
+    logs.write(step, 'eval', found.numbers)
+  results = {f'eval/{name}': value for name, value in found.numbers.items()}
+  title = f'{workdir.name}: step {step}'
+  write_report(workdir, title=title, results=results, figures=found.figures)
+  say(f'report: {workdir / "report" / "index.html"}')
+  return {'step': step, **results}
+
+
+def _run(
+    config: Config,
+    program: Program,
+    state: TrainState,
+    step: int,
+    checkpoints: Checkpoints,
+    logs: Logs,
+) -> TrainState:
+  """Steps to the end of the run, validating and saving on the way."""
+  if step >= config.steps:
+    return state
+  schedule = config.optimizer.schedule(config.steps)
+  batches = pipeline.train_batches(
+      config.data,
+      batch_size=config.batch_size,
+      seed=config.seed,
+      start_step=step,
+      workers=config.workers,
+      process_index=jax.process_index(),
+      process_count=jax.process_count(),
+  )
+  late: tuple[int, Any] | None = None
+  meter = Meter(steps=config.steps, step=step, batch_size=config.batch_size)
+
+  def log_late() -> None:
+    # Fetching a step's metrics waits for it; a step later it is done already.
+    if late is None:
+      return
+    at, metrics = late
+    numbers = {k: ratio.value() for k, ratio in jax.device_get(metrics).items()}
+    numbers['examples_per_second'] = meter.update(at, numbers['loss'])
+    numbers['learning_rate'] = float(schedule(at - 1))
+    logs.write(at, 'train', numbers)
+
+  try:
+    with meter, _Interrupt() as interrupt:
+      for batch in sharding.prefetch(batches, program.mesh):
+        state, metrics = program.step(state, batch)
+        step += 1
+        log_late()
+        late = None
+        if step % config.log_every == 0 or step == config.steps:
+          late = step, metrics
+        done = step == config.steps or interrupt.asked
+        if done or step % config.checkpoint.every == 0:
+          log_late()
+          late = None
+          numbers = {}
+          if not interrupt.asked:
+            numbers = evaluate(config, program, state, 'validation').numbers
+            logs.write(step, 'val', numbers)
+          position = {'step': step, 'examples': step * config.batch_size}
+          checkpoints.save(
+              state, step=step, position=position, numbers=numbers
+          )
+          meter.pause()
+        if done:
+          break
+  finally:
+    batches.close()
+  if interrupt.asked and step < config.steps:
+    say(f'stopped at step {step}; the same command goes on from there')
+    raise KeyboardInterrupt
+  return state
+
+
+class _Interrupt:
+  """Turns the first Ctrl-C into a wish that the loop reads between steps."""
+
+  asked = False
+
+  def __enter__(self) -> '_Interrupt':
+    self._old = signal.signal(signal.SIGINT, self._ask)
+    return self
+
+  def _ask(self, *_: Any) -> None:
+    self.asked = True
+    say('stopping after this step; Ctrl-C again to stop without saving')
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+  def __exit__(self, *_: Any) -> None:
+    signal.signal(signal.SIGINT, self._old)
+
+
+def _start(
+    program: Program, checkpoints: Checkpoints
+) -> tuple[TrainState, int]:
+  latest = checkpoints.latest()
+  if latest is None:
+    return program.init(), 0
+  return checkpoints.restore(latest, program.state), latest
+
+
+def _check_same_run(config: Config, workdir: Path) -> None:
+  """Refuses to go on with another model; says what else has changed."""
+  path = workdir / 'config.json'
+  if not path.exists():
+    return
+  old, new = json.loads(path.read_text()), to_json(config)
+  other = differences(old.get('model'), new['model'], 'model')
+  if other:
+    raise InputError(f'{workdir} holds a run of another model: {other[0]}')
+  for line in differences(old, new):
+    say(f'changed since the last start: {line}')
+
+
+def _write_config(
+    config: Config, workdir: Path, *, source: Path, argv: Sequence[str]
+) -> None:
+  (workdir / 'config.json').write_text(
+      json.dumps(to_json(config), indent=2) + '\n'
+  )
+  # JSON cannot rebuild modules; the file and the options can.
+  shutil.copyfile(source, workdir / 'config.py')
+  (workdir / 'argv.json').write_text(json.dumps(list(argv)) + '\n')

@@ -1,0 +1,60 @@
+"""Everything that training changes: arrays only."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Int, PRNGKeyArray
+
+from mmjax.types import Batch
+
+
+class TrainState(NamedTuple):
+  """The state of a run; a pure function of the seed and the step.
+
+  Attributes:
+    step: steps done; also the position in the data.
+    params: the model's parameters, float32.
+    opt_state: what the optimiser remembers.
+    ema: moving average of the parameters, or None.
+    collections: the model's other variables, such as batch statistics.
+  """
+
+  step: Int[Array, '']
+  params: Any
+  opt_state: Any
+  ema: Any
+  collections: Any
+
+
+def make_init(
+    model: nn.Module, tx: optax.GradientTransformation
+) -> Callable[[PRNGKeyArray, Batch], TrainState]:
+  """Makes the pure function that creates a state.
+
+  Run it under `jax.eval_shape` to learn the shapes and under `jax.jit` with
+  `out_shardings` to have the state born where it belongs.
+
+  Args:
+    model: called as `model(batch, train=False)`.
+    tx: the optimiser.
+
+  Returns:
+    `init(key, batch) -> TrainState`; only the batch's shapes matter.
+  """
+
+  def init(key: PRNGKeyArray, batch: Batch) -> TrainState:
+    variables = dict(model.init(key, batch, train=False))
+    params = variables.pop('params')
+    step = jnp.zeros((), jnp.int32)
+    return TrainState(step, params, tx.init(params), None, variables)
+
+  return init
+
+
+def count_parameters(params: Any) -> int:
+  """Number of scalars in a tree of arrays (or of their shapes)."""
+  return sum(leaf.size for leaf in jax.tree.leaves(params))

@@ -1,0 +1,86 @@
+import librosa
+import numpy as np
+import pytest
+
+from mmjax.data import mel
+
+
+def _chirp(seconds=0.7, rate=16_000):
+  t = np.arange(int(seconds * rate)) / rate
+  noise = np.random.default_rng(0).normal(size=t.shape)
+  return (np.sin(2 * np.pi * (200 + 3000 * t) * t) + 0.1 * noise).astype(
+      np.float32
+  )
+
+
+@pytest.mark.parametrize(
+    ('rate', 'n_fft', 'n_mels', 'fmin', 'fmax'),
+    [
+        (16_000, 512, 64, 0.0, None),
+        (16_000, 400, 40, 20.0, 7600.0),
+        (44_100, 2048, 128, 50.0, 8000.0),
+    ],
+)
+def test_filters_are_those_of_librosa(rate, n_fft, n_mels, fmin, fmax):
+  want = librosa.filters.mel(
+      sr=rate,
+      n_fft=n_fft,
+      n_mels=n_mels,
+      fmin=fmin,
+      fmax=fmax,
+      dtype=np.float64,
+  )
+  got = mel.mel_filter_bank(
+      sample_rate=rate, n_fft=n_fft, mels=n_mels, fmin=fmin, fmax=fmax
+  )
+  np.testing.assert_allclose(got, want.T, atol=1e-12)
+
+
+@pytest.mark.parametrize('window', [None, 400, 401])
+@pytest.mark.parametrize('length', [11_200, 11_199, 700])
+def test_spectrogram_is_that_of_librosa(window, length):
+  audio = _chirp()[:length]
+  want = librosa.feature.melspectrogram(
+      y=audio.astype(np.float64),
+      sr=16_000,
+      n_fft=512,
+      win_length=window,
+      hop_length=160,
+      n_mels=64,
+      pad_mode='constant',
+  )
+  got = mel.mel_spectrogram(audio, window=window)
+  assert got.shape == want.shape
+  np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-9 * want.max())
+
+
+def test_mel_scale_is_that_of_librosa_and_inverts():
+  hz = np.array([0.0, 60.0, 440.0, 999.9, 1000.0, 1000.1, 7999.0])
+  np.testing.assert_allclose(mel.hz_to_mel(hz), librosa.hz_to_mel(hz))
+  np.testing.assert_allclose(mel.mel_to_hz(mel.hz_to_mel(hz)), hz)
+
+
+def test_decibels_are_those_of_librosa():
+  power = mel.mel_spectrogram(_chirp())
+  want = librosa.power_to_db(power, ref=np.max, top_db=80.0)
+  np.testing.assert_allclose(mel.decibels(power), want, atol=1e-9)
+
+
+def test_silence_has_finite_decibels():
+  power = mel.mel_spectrogram(np.zeros(1600, np.float32))
+  np.testing.assert_array_equal(mel.decibels(power), 0.0)
+
+
+def test_a_tone_is_loudest_in_its_own_band():
+  t = np.arange(16_000) / 16_000
+  power = mel.mel_spectrogram(np.sin(2 * np.pi * 1000.0 * t))
+  middle = mel.mel_to_hz(np.linspace(0, mel.hz_to_mel(np.array(8000.0)), 66))
+  loudest = power.sum(axis=1).argmax()
+  assert middle[loudest] < 1000.0 < middle[loudest + 2]
+
+
+def test_errors_name_both_numbers():
+  with pytest.raises(ValueError, match='window 600 is longer than n_fft 512'):
+    mel.mel_spectrogram(np.zeros(1000), window=600)
+  with pytest.raises(ValueError, match=r'fmin 9000\.0 is not below fmax 8000'):
+    mel.mel_filter_bank(fmin=9000.0)

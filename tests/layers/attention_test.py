@@ -1,0 +1,67 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from mmjax.layers.attention import MultiHeadAttention, dot_product_attention
+
+
+def _numpy_attention(query, key, value, mask):
+  """Attention Is All You Need, equation 1, a query at a time."""
+  out = np.zeros(query.shape[:-1] + value.shape[-1:])
+  for b, k, n in np.ndindex(*query.shape[:3]):
+    real = mask[b, n]
+    if not real.any():
+      continue
+    scores = key[b, k][real] @ query[b, k, n] / np.sqrt(query.shape[-1])
+    weights = np.exp(scores - scores.max())
+    out[b, k, n] = (weights / weights.sum()) @ value[b, k][real]
+  return out
+
+
+def test_attention_is_its_formula(rng):
+  query = rng.normal(size=(2, 3, 4, 8)).astype(np.float32)
+  key = rng.normal(size=(2, 3, 5, 8)).astype(np.float32)
+  value = rng.normal(size=(2, 3, 5, 8)).astype(np.float32)
+  mask = rng.random((2, 4, 5)) < 0.6
+  mask[1, 2] = False
+  arrays = [jnp.asarray(x) for x in (query, key, value)]
+  got = dot_product_attention(*arrays, jnp.asarray(mask[:, None]))
+  want = _numpy_attention(query, key, value, mask)
+  np.testing.assert_allclose(got, want, atol=1e-6)
+  got = dot_product_attention(*arrays)
+  want = _numpy_attention(query, key, value, np.ones_like(mask))
+  np.testing.assert_allclose(got, want, atol=1e-6)
+
+
+def test_multi_head_attention_is_a_sum_over_heads(rng):
+  x = rng.normal(size=(2, 4, 6)).astype(np.float32)
+  context = rng.normal(size=(2, 5, 10)).astype(np.float32)
+  layer = MultiHeadAttention(heads=2)
+  arrays = jnp.asarray(x), jnp.asarray(context)
+  params = layer.init(jax.random.key(0), *arrays)['params']
+  params = jax.tree.map(
+      lambda p: jnp.asarray(rng.normal(size=p.shape), jnp.float32), params
+  )
+  got = layer.apply({'params': params}, *arrays)
+  p = jax.tree.map(np.asarray, params)
+  want = np.broadcast_to(p['out']['bias'], x.shape).copy()
+  for head in range(2):
+    def project(name, array, head=head):
+      kernel, bias = p[name]['kernel'][:, head], p[name]['bias'][head]
+      return (array @ kernel + bias)[:, None]
+
+    out = _numpy_attention(
+        project('query', x),
+        project('key', context),
+        project('value', context),
+        np.ones((2, 4, 5), bool),
+    )[:, 0]
+    want += out @ p['out']['kernel'][head]
+  np.testing.assert_allclose(got, want, atol=2e-5)
+
+
+def test_heads_must_divide_the_width():
+  x = jnp.zeros((1, 2, 10))
+  with pytest.raises(ValueError, match='width 10 is not divisible by heads 4'):
+    MultiHeadAttention(heads=4).init(jax.random.key(0), x)
