@@ -59,7 +59,9 @@ def pad_square(
   """
   h, w = image.shape[:2]
   if max(h, w) > size:
-    raise ValueError(f'a picture of {w} x {h} does not fit into {size} x {size}')
+    raise ValueError(
+      f'a picture of {w} x {h} does not fit into {size} x {size}'
+    )
   canvas = np.full((size, size, 3), 255, np.uint8)
   top, left = (size - h) // 2, (size - w) // 2
   canvas[top : top + h, left : left + w] = image
@@ -76,17 +78,18 @@ def _is_svg(data: bytes) -> bool:
   return head.startswith(b'<')
 
 
-def _render(
-  source: str | os.PathLike[str] | bytes, size: int | None
-) -> bytes:
+def _render(source: str | os.PathLike[str] | bytes, size: int | None) -> bytes:
   """PNG of an SVG; a size means `contain`: the aspect ratio stays."""
-  box = {} if size is None else {'width': size, 'height': size}
   try:
     if isinstance(source, bytes):
       text = source.decode('utf-8-sig')
-      return resvg_py.svg_to_bytes(svg_string=text, dpi=_DPI, **box)
+      return resvg_py.svg_to_bytes(
+        svg_string=text, dpi=_DPI, width=size, height=size
+      )
     path = os.fspath(source)
-    return resvg_py.svg_to_bytes(svg_path=path, dpi=_DPI, **box)
+    return resvg_py.svg_to_bytes(
+      svg_path=path, dpi=_DPI, width=size, height=size
+    )
   except BaseException as error:
     # A panic of the Rust code is no `Exception`.
     if type(error).__name__ == 'PanicException':

@@ -31,12 +31,12 @@ def mel_to_hz(mel: Float[np.ndarray, '*any']) -> Float[np.ndarray, '*any']:
 
 
 def mel_filter_bank(
-    *,
-    sample_rate: int = 16_000,
-    n_fft: int = 512,
-    mels: int = 64,
-    fmin: float = 0.0,
-    fmax: float | None = None,
+  *,
+  sample_rate: int = 16_000,
+  n_fft: int = 512,
+  mels: int = 64,
+  fmin: float = 0.0,
+  fmax: float | None = None,
 ) -> Float[np.ndarray, 'frequencies mels']:
   """Triangular filters of unit area, one a column.
 
@@ -66,15 +66,15 @@ def mel_filter_bank(
 
 
 def mel_spectrogram(
-    audio: Float[np.ndarray, ' s'],
-    *,
-    sample_rate: int = 16_000,
-    n_fft: int = 512,
-    window: int | None = None,
-    hop: int = 160,
-    mels: int = 64,
-    fmin: float = 0.0,
-    fmax: float | None = None,
+  audio: Float[np.ndarray, ' s'],
+  *,
+  sample_rate: int = 16_000,
+  n_fft: int = 512,
+  window: int | None = None,
+  hop: int = 160,
+  mels: int = 64,
+  fmin: float = 0.0,
+  fmax: float | None = None,
 ) -> Float[np.ndarray, 'mels f']:
   """Power in each mel band over time.
 
@@ -102,17 +102,17 @@ def mel_spectrogram(
   frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop]
   power = np.abs(np.fft.rfft(frames * taper, axis=-1)) ** 2
   bank = mel_filter_bank(
-      sample_rate=sample_rate,
-      n_fft=n_fft,
-      mels=mels,
-      fmin=fmin,
-      fmax=fmax,
+    sample_rate=sample_rate,
+    n_fft=n_fft,
+    mels=mels,
+    fmin=fmin,
+    fmax=fmax,
   )
   return (power @ bank).T
 
 
 def decibels(
-    power: Float[np.ndarray, '*any'], *, floor: float = 80.0
+  power: Float[np.ndarray, '*any'], *, floor: float = 80.0
 ) -> Float[np.ndarray, '*any']:
   """Power in dB below its own maximum, nothing lower than `-floor`."""
   tiny = 1e-10

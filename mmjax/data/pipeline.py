@@ -34,9 +34,11 @@ class Batches(Iterator[Batch]):
   def __init__(self, batches: grain.IterDataset, on_error: str):
     self.skipped: dict[int, str] = {}
     self._on_error = on_error
-    self._iterator = iter(batches)
+    self._iterator: grain.DatasetIterator | None = iter(batches)
 
   def __next__(self) -> Batch:
+    if self._iterator is None:
+      raise StopIteration
     try:
       batch, errors = next(self._iterator)
       # Errors come as values, so that they are the same object from a worker.
@@ -48,12 +50,13 @@ class Batches(Iterator[Batch]):
     except BaseException:
       self.close()
       raise
-    # Arrays from a worker stand in shared memory, which a device may not keep.
-    return jax.tree.map(np.array, batch)
+    return jax.tree.map(_own, batch)
 
   def close(self) -> None:
-    """Ends threads and worker processes."""
-    self._iterator.close()
+    """Ends threads and worker processes; then there are no more batches."""
+    iterator, self._iterator = self._iterator, None
+    if iterator is not None:
+      iterator.close()
 
   def __enter__(self):
     return self
@@ -211,6 +214,11 @@ class _Shard(grain.MapDataset):
     batch, row = divmod(index, self._batch_size)
     batch = batch * self._count + self._index
     return self._parent[batch * self._batch_size + row]
+
+
+def _own(x: np.ndarray) -> np.ndarray:
+  """Copies an array of a worker: its shared memory goes when it is dropped."""
+  return x if type(x) is np.ndarray else np.array(x)
 
 
 def _stack(rows: Sequence[tuple[Example, Any]]):

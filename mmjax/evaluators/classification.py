@@ -41,7 +41,9 @@ class Answers(NamedTuple):
     """Mean negative log-probability of the right class, NaN without rows."""
     if not self.target.size:
       return float('nan')
-    return float(-self.log_probs[np.arange(self.target.size), self.target].mean())
+    return float(
+      -self.log_probs[np.arange(self.target.size), self.target].mean()
+    )
 
   def accuracy(self) -> float:
     """Fraction that is right, NaN without rows."""
@@ -161,7 +163,7 @@ class Classification:
             f'head {self.head!r} has {new.shape[-1]} classes, target '
             f'{self.target!r} has {len(names)}'
           )
-        logits[name].append(np.asarray(new, np.float64)[counted])
+        logits[name].append(rows.host(new).astype(float)[counted])
     target = np.concatenate(targets)
     if target.size and target.max() >= len(names):
       raise InputError(

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont
 from matplotlib.ft2font import FT2Font
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from mmjax.data import mel
 
@@ -33,11 +34,13 @@ class Cell(NamedTuple):
     modality: `image`, `audio` or `text`; decides how it is drawn.
     value: pixels `[h w c]`, samples at 16 kHz, or a string.
     right: frames it green or red; None leaves it grey.
+    caption: stands below.
   """
 
   modality: str
   value: Any
   right: bool | None
+  caption: str = ''
 
 
 def confusion(
@@ -131,7 +134,9 @@ def accuracies(
   axes.set_yticks(where, labels, parse_math=False, fontsize=11)
   axes.set_xlim(0, 1.1)
   axes.set_ylim(-0.95, len(values) - 0.45)
-  axes.set_xticks(np.linspace(0, 1, 6), [f'{x:.0%}' for x in np.linspace(0, 1, 6)])
+  axes.set_xticks(
+    np.linspace(0, 1, 6), [f'{x:.0%}' for x in np.linspace(0, 1, 6)]
+  )
   axes.tick_params(length=0, labelcolor=INK)
   axes.grid(axis='x', color=FAINT, linewidth=0.6)
   axes.set_axisbelow(True)
@@ -154,8 +159,8 @@ def gallery(
     heads: titles of the columns.
     title: of the figure.
   """
-  figure = _figure(2.15 * len(heads), 1.65 * len(lines) + 0.8)
-  figure.get_layout_engine().set(w_pad=0.05, h_pad=0.05)
+  below = 0.22 if any(cell.caption for line in lines for cell in line) else 0
+  figure = _figure(2.15 * len(heads), (1.65 + below) * len(lines) + 0.8)
   # Narrow empty columns set the question and the answer apart.
   middle = len(heads) - 2
   grid = figure.add_gridspec(
@@ -188,18 +193,17 @@ def _characters() -> frozenset[int]:
 
 def _figure(width: float, height: float) -> Figure:
   return Figure(
-    figsize=(width, height), dpi=DPI, layout='constrained', facecolor=PAPER
+    figsize=(width, height),
+    dpi=DPI,
+    layout=ConstrainedLayoutEngine(w_pad=0.05, h_pad=0.05),
+    facecolor=PAPER,
   )
 
 
 def _finish(figure: Figure, path: Path, *, title: str) -> None:
-  figure.suptitle(drawable_lines(title), fontsize=12, color=INK)
+  lines = [drawable(line) for line in title.split('\n')]
+  figure.suptitle('\n'.join(lines), fontsize=12, color=INK, parse_math=False)
   figure.savefig(path, format='png')
-
-
-def drawable_lines(text: str) -> str:
-  """Like `drawable`, line by line."""
-  return '\n'.join(drawable(line) for line in text.split('\n'))
 
 
 def _draw_cell(axes: Axes, cell: Cell) -> None:
@@ -210,9 +214,15 @@ def _draw_cell(axes: Axes, cell: Cell) -> None:
     if pixels.dtype != np.uint8:
       pixels = np.clip(np.nan_to_num(pixels.astype(np.float32)), 0, 1)
     pixels = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
-    axes.imshow(pixels, cmap='gray', interpolation='nearest')
+    white = 255 if pixels.dtype == np.uint8 else 1
+    axes.imshow(
+      pixels, cmap='gray', vmin=0, vmax=white, interpolation='nearest'
+    )
   elif cell.modality == 'audio':
-    power = mel.mel_spectrogram(np.nan_to_num(np.asarray(cell.value)))
+    samples = np.nan_to_num(np.asarray(cell.value))
+    # At most 10 ms from frame to frame, less where the sound is short.
+    hop = int(np.clip(samples.size // 100, 16, 160))
+    power = mel.mel_spectrogram(samples, hop=hop)
     axes.imshow(
       mel.decibels(power), cmap='magma', origin='lower', aspect='auto'
     )
@@ -230,6 +240,9 @@ def _draw_cell(axes: Axes, cell: Cell) -> None:
       parse_math=False,
       transform=axes.transAxes,
     )
+  axes.set_xlabel(
+    drawable(cell.caption), fontsize=9, color=QUIET, parse_math=False
+  )
   color = {True: GREEN, False: RED, None: FAINT}[cell.right]
   axes.spines[:].set(color=color, linewidth=1 if cell.right is None else 3)
   if cell.right is not None:

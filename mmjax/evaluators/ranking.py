@@ -11,6 +11,32 @@ from jaxtyping import Bool, Float, Int
 TIE = 1e-6
 
 
+class Embedded(NamedTuple):
+  """Queries, or what they can find, one after the other.
+
+  Attributes:
+    x: unit vectors.
+    match: items with the same value belong together.
+    pool: a query looks among the items with its own value.
+    row: position in a pass over the batches.
+  """
+
+  x: Float[np.ndarray, 'n d']
+  match: Int[np.ndarray, ' n']
+  pool: Int[np.ndarray, ' n']
+  row: Int[np.ndarray, ' n']
+
+  def take(
+    self, which: Bool[np.ndarray, ' n'] | Int[np.ndarray, ' m']
+  ) -> 'Embedded':
+    """Some of the items."""
+    return Embedded(*(column[which] for column in self))
+
+  def distinct(self) -> 'Embedded':
+    """The first item of each value of `match`."""
+    return self.take(np.sort(np.unique(self.match, return_index=True)[1]))
+
+
 class Ranks(NamedTuple):
   """Where the best relevant candidate of each query stands.
 
@@ -110,30 +136,14 @@ def rank(
 
 def join(parts: list[Ranks]) -> Ranks:
   """Several ranks, one after the other."""
-  none = np.zeros(0, int)
-  return Ranks(*(np.concatenate([none, *column]) for column in zip(*parts)))
-
-
-def best(
-  query: Float[np.ndarray, ' d'],
-  candidates: Float[np.ndarray, 'n d'],
-  *,
-  count: int,
-) -> Int[np.ndarray, ' m']:
-  """Positions of the `count` candidates that score highest."""
-  return np.argsort(-(candidates @ query), kind='stable')[:count]
+  none = Ranks(*[np.zeros(0, int)] * len(Ranks._fields))
+  columns = zip(none, *parts, strict=True)
+  return Ranks(*(np.concatenate(column) for column in columns))
 
 
 def clean(x: Float[np.ndarray, 'n d']) -> Float[np.ndarray, 'n d']:
   """Embeddings in which what is not finite is zero, so that it ties."""
   return np.where(np.isfinite(x).all(axis=1, keepdims=True), x, 0.0)
-
-
-def relevant_somewhere(
-  query_match: Int[np.ndarray, ' q'], candidate_match: Int[np.ndarray, ' n']
-) -> Bool[np.ndarray, ' q']:
-  """Which queries have at least one relevant candidate."""
-  return np.isin(query_match, candidate_match)
 
 
 def _chunks(total: int, size: int) -> Iterator[slice]:

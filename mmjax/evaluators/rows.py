@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 from jaxtyping import Bool
 
 from mmjax import masking
@@ -14,7 +15,7 @@ from mmjax.types import Batch, InputError, Outputs
 Predict = Callable[[Batch], Outputs]
 """The model's forward pass; rows of the outputs are rows of the batch."""
 Batches = Callable[[str], Iterable[Batch]]
-"""View name -> host batches of the split that is scored, in order."""
+"""View name -> batches of the split that is scored, in order."""
 
 
 def pick(mapping: Mapping[str, Any], name: str, *, what: str) -> Any:
@@ -31,9 +32,16 @@ def pick(mapping: Mapping[str, Any], name: str, *, what: str) -> Any:
   raise InputError(f'no {what} {name!r}, there is {there}{hint}')
 
 
+def host(x: Any) -> np.ndarray:
+  """The whole array on this host, also when other processes hold parts."""
+  if isinstance(x, jax.Array) and not x.is_fully_addressable:
+    x = multihost_utils.process_allgather(x, tiled=True)
+  return np.asarray(x)
+
+
 def column(batch: Batch, name: str) -> np.ndarray:
   """One array of the batch, on the host."""
-  return np.asarray(pick(batch, name, what='batch key'))
+  return host(pick(batch, name, what='batch key'))
 
 
 def real(batch: Batch) -> Bool[np.ndarray, ' b']:
@@ -44,21 +52,25 @@ def real(batch: Batch) -> Bool[np.ndarray, ' b']:
 def present(batch: Batch, modality: str) -> Bool[np.ndarray, ' b']:
   """Which rows have anything real of a modality."""
   mask = pick(batch['mask'], modality, what='modality')
-  leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(mask)]
-  return np.stack(
-    [leaf.reshape(len(leaf), -1).any(axis=1) for leaf in leaves]
-  ).any(axis=0)
+  leaves = [host(leaf) for leaf in jax.tree.leaves(mask)]
+  some = [leaf.reshape(len(leaf), -1).any(axis=1) for leaf in leaves]
+  return np.logical_or.reduce(some)
 
 
 def only(batch: Batch, modalities: tuple[str, ...]) -> Batch:
   """The batch as if the other modalities were absent; all stay when empty.
 
-  The new masks are host arrays like the old ones, so that a jitted `predict`
-  sees the same kind of input and is not compiled again.
+  The new masks live where the old ones do, so that a jitted `predict` sees the
+  same kind of input and is not compiled again.
   """
   if not modalities:
     return batch
   for name in modalities:
     pick(batch['mask'], name, what='modality')
   kept = masking.keep_modalities(batch, modalities)
-  return {**kept, 'mask': jax.device_get(kept['mask'])}
+  mask = jax.tree.map(
+    lambda new, old: new if isinstance(old, jax.Array) else np.asarray(new),
+    kept['mask'],
+    batch['mask'],
+  )
+  return {**kept, 'mask': mask}

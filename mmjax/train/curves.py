@@ -3,7 +3,7 @@
 import json
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -98,7 +98,9 @@ def draw_losses(path: Path, curves: Mapping[str, Mapping[str, Series]]) -> bool:
     axes = figure.add_subplot(grid[line, :] if alone else grid[line, column])
     _draw(axes, name, series, colors=SPLIT_COLORS)
   for i, (name, series) in enumerate(run):
-    axes = figure.add_subplot(grid[lines, :] if len(run) == 1 else grid[lines, i])
+    axes = figure.add_subplot(
+      grid[lines, :] if len(run) == 1 else grid[lines, i]
+    )
     _draw(axes, name, series, colors={'train': QUIET})
   figure.savefig(path, format='png')
   return True
@@ -124,9 +126,7 @@ def draw_scores(path: Path, curves: Mapping[str, Mapping[str, Series]]) -> bool:
   order = order[:MAX_PANELS]
   columns = min(2, len(order))
   lines = -(-len(order) // columns)
-  figure = Figure(
-    figsize=(9.2, 3.0 * lines), dpi=120, layout='constrained'
-  )
+  figure = Figure(figsize=(9.2, 3.0 * lines), dpi=120, layout='constrained')
   for i, metric in enumerate(order):
     axes = figure.add_subplot(lines, columns, i + 1)
     names = list(panels[metric])
@@ -140,7 +140,7 @@ def draw_scores(path: Path, curves: Mapping[str, Mapping[str, Series]]) -> bool:
   return True
 
 
-def smooth(values: Sequence[float], width: int) -> np.ndarray:
+def smooth(values: list[float], width: int) -> np.ndarray:
   """Centred running mean over `width` values, fewer at the ends."""
   total = np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
   where = np.arange(len(values))

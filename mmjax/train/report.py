@@ -1,6 +1,5 @@
 """One page that shows how a run went: `report/index.html` and its PNGs."""
 
-import functools
 import html
 import logging
 import math
@@ -13,7 +12,7 @@ from mmjax.train import curves
 
 _log = logging.getLogger(__name__)
 
-# The first of these suffixes that results have make the headline.
+# Results that make the headline, by the last part of their name, in this order.
 _HEADLINES = ('accuracy', 'recall_at_1', 'recall_at_10', 'loss')
 _MAX_HEADLINES = 12
 
@@ -31,18 +30,18 @@ h1 { font-size: 1.7rem; margin: .5rem 0 1.2rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.15rem; margin: 2.4rem 0 .8rem; }
 .tiles { display: grid; gap: .8rem;
   grid-template-columns: repeat(auto-fill, minmax(10.5rem, 1fr)); }
+.tile { padding: .8rem 1rem; }
+.figures { display: flex; flex-wrap: wrap; gap: .8rem;
+  align-items: flex-start; }
 .tile, figure, .table { background: var(--card); border-radius: 10px;
   border: 1px solid var(--line); }
-.tile { padding: .8rem 1rem; }
 .tile b { display: block; font-size: 1.7rem; line-height: 1.25;
   color: var(--strong); font-variant-numeric: tabular-nums; }
 .tile span, figcaption, .tile small { color: var(--quiet); }
 .tile span { font-size: .88rem; overflow-wrap: anywhere; }
 .tile small { display: block; }
-.figures { display: grid; gap: 1rem; align-items: start;
-  grid-template-columns: repeat(auto-fit, minmax(min(100%, 30rem), 1fr)); }
-figure { margin: 0; padding: .8rem; }
-figure.wide { grid-column: 1 / -1; }
+figure { margin: 0; padding: .8rem; flex: 1 1 min(100%, 30rem); }
+figure.wide { flex-basis: 100%; }
 figure img { display: block; max-width: 100%; height: auto; margin: 0 auto;
   background: #fff; border-radius: 6px; }
 figcaption { padding: .6rem .2rem 0; font-size: .92rem; }
@@ -59,7 +58,7 @@ def write_report(
   workdir: Path,
   *,
   title: str,
-  results: Mapping[str, float],
+  results: Mapping[str, int | float],
   figures: Mapping[str, Callable[[Path], None]],
 ) -> Path:
   """Writes `report/index.html` and the pictures that it shows.
@@ -154,12 +153,15 @@ def _section(title: str, pictures: Mapping, *, kind: str) -> str:
   return f'<h2>{title}</h2>\n<div class="figures">\n{body}\n</div>'
 
 
-def _tiles(results: Mapping[str, float]) -> str:
+def _tiles(results: Mapping[str, int | float]) -> str:
   tiles = []
   for suffix in _HEADLINES:
     for name, value in results.items():
       subject, _, metric = name.rpartition('/')
+      # Losses make the headline only where nothing easier to read does.
       if metric != suffix or (suffix == 'loss' and tiles):
+        continue
+      if not math.isfinite(value):
         continue
       chance = results.get(f'{subject}/{metric.replace("recall", "chance")}')
       below = ''
@@ -171,10 +173,12 @@ def _tiles(results: Mapping[str, float]) -> str:
       )
   if not tiles:
     return ''
-  return '<div class="tiles">\n' + '\n'.join(tiles[:_MAX_HEADLINES]) + '\n</div>'
+  return (
+    '<div class="tiles">\n' + '\n'.join(tiles[:_MAX_HEADLINES]) + '\n</div>'
+  )
 
 
-def _table(results: Mapping[str, float]) -> str:
+def _table(results: Mapping[str, int | float]) -> str:
   if not results:
     return ''
   lines = '\n'.join(
@@ -183,12 +187,11 @@ def _table(results: Mapping[str, float]) -> str:
     for name, value in results.items()
   )
   return (
-    f'<h2>All results</h2>\n<div class="table"><table>\n{lines}\n'
-    '</table></div>'
+    f'<h2>All results</h2>\n<div class="table"><table>\n{lines}\n</table></div>'
   )
 
 
-def _number(metric: str, value: float) -> str:
+def _number(metric: str, value: int | float) -> str:
   if not math.isfinite(value):
     return 'not measured' if math.isnan(value) else str(value)
   if metric == 'accuracy' or metric.startswith(('recall', 'chance')):
@@ -196,7 +199,6 @@ def _number(metric: str, value: float) -> str:
   return f'{value:.4g}' if abs(value) < 1e4 else f'{value:,.0f}'
 
 
-@functools.cache
 def _words(name: str) -> str:
   """`eval/image_to_text/recall_at_1` as a person would write it."""
   parts = [part.replace('_', ' ') for part in name.split('/')]

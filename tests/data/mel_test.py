@@ -9,29 +9,29 @@ def _chirp(seconds=0.7, rate=16_000):
   t = np.arange(int(seconds * rate)) / rate
   noise = np.random.default_rng(0).normal(size=t.shape)
   return (np.sin(2 * np.pi * (200 + 3000 * t) * t) + 0.1 * noise).astype(
-      np.float32
+    np.float32
   )
 
 
 @pytest.mark.parametrize(
-    ('rate', 'n_fft', 'n_mels', 'fmin', 'fmax'),
-    [
-        (16_000, 512, 64, 0.0, None),
-        (16_000, 400, 40, 20.0, 7600.0),
-        (44_100, 2048, 128, 50.0, 8000.0),
-    ],
+  ('rate', 'n_fft', 'n_mels', 'fmin', 'fmax'),
+  [
+    (16_000, 512, 64, 0.0, None),
+    (16_000, 400, 40, 20.0, 7600.0),
+    (44_100, 2048, 128, 50.0, 8000.0),
+  ],
 )
 def test_filters_are_those_of_librosa(rate, n_fft, n_mels, fmin, fmax):
   want = librosa.filters.mel(
-      sr=rate,
-      n_fft=n_fft,
-      n_mels=n_mels,
-      fmin=fmin,
-      fmax=fmax,
-      dtype=np.float64,
+    sr=rate,
+    n_fft=n_fft,
+    n_mels=n_mels,
+    fmin=fmin,
+    fmax=fmax,
+    dtype=np.float64,
   )
   got = mel.mel_filter_bank(
-      sample_rate=rate, n_fft=n_fft, mels=n_mels, fmin=fmin, fmax=fmax
+    sample_rate=rate, n_fft=n_fft, mels=n_mels, fmin=fmin, fmax=fmax
   )
   np.testing.assert_allclose(got, want.T, atol=1e-12)
 
@@ -41,13 +41,13 @@ def test_filters_are_those_of_librosa(rate, n_fft, n_mels, fmin, fmax):
 def test_spectrogram_is_that_of_librosa(window, length):
   audio = _chirp()[:length]
   want = librosa.feature.melspectrogram(
-      y=audio.astype(np.float64),
-      sr=16_000,
-      n_fft=512,
-      win_length=window,
-      hop_length=160,
-      n_mels=64,
-      pad_mode='constant',
+    y=audio.astype(np.float64),
+    sr=16_000,
+    n_fft=512,
+    win_length=window,
+    hop_length=160,
+    n_mels=64,
+    pad_mode='constant',
   )
   got = mel.mel_spectrogram(audio, window=window)
   assert got.shape == want.shape

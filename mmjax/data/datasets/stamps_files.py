@@ -20,8 +20,10 @@ _HINT = (
   f'install the Debian package {PACKAGE} (apt-get install {PACKAGE}) or name '
   'another folder with --data.root'
 )
+# One Danish description of the package ends in `.ogg.ogg`.
 _SPEECH = re.compile(
-  r'(?P<name>.+)_desc(_(?P<language>[a-z]{2,3}(_[A-Z]{2})?(@[a-z]+)?))?\.ogg'
+  r'(?P<name>.+)_desc(_(?P<language>[a-z]{2,3}(_[A-Z]{2})?(@[a-z]+)?))?'
+  r'(\.ogg){1,2}'
 )
 _TEXT = re.compile(r'(?P<language>[a-z]{2,3}(_[A-Z]{2})?(@[a-z]+)?)\.utf8=')
 
@@ -66,9 +68,14 @@ def is_test(text: str) -> bool:
   return _md5(text) % 5 == 0
 
 
-def is_validation(text: str) -> bool:
-  """A seventh of what is not test, by an MD5 independent of that split."""
-  return not is_test(text) and _md5(f'validation:{text}') % 7 == 0
+def split_of(text: str) -> str:
+  """'test', 'validation' or 'train'.
+
+  Validation is a seventh of what is not test, by an MD5 independent of that.
+  """
+  if is_test(text):
+    return 'test'
+  return 'validation' if _md5(f'validation:{text}') % 7 == 0 else 'train'
 
 
 def scan(root: str, *, categories: Sequence[str]) -> Listing:
@@ -86,9 +93,7 @@ def scan(root: str, *, categories: Sequence[str]) -> Listing:
   files = _walk(root)
   stamps = _stamps(files)
   if not stamps:
-    raise InputError(
-      f'{root} holds no stamps (CATEGORY/NAME.txt): {_HINT}'
-    )
+    raise InputError(f'{root} holds no stamps (CATEGORY/NAME.txt): {_HINT}')
   for stamp in stamps:
     if stamp.category not in categories:
       near = difflib.get_close_matches(stamp.category, categories, 1, 0)
@@ -110,13 +115,12 @@ def scan(root: str, *, categories: Sequence[str]) -> Listing:
   return Listing(root=root, stamps=stamps, digest=digest.hexdigest()[:16])
 
 
-def read_texts(root: str, name: str) -> dict[str, str]:
+def read_texts(file: str) -> dict[str, str]:
   """The descriptions in a stamp's `.txt`, by language; line 1 is 'en'.
 
   Raises:
     RecordError: the file cannot be read or is not UTF-8.
   """
-  file = os.path.join(root, name)
   try:
     with open(file, encoding='utf-8-sig', newline='\n') as f:
       first, *others = f.read().split('\n')
@@ -140,9 +144,13 @@ def _walk(root: str) -> dict[str, str]:
     for name in names:
       if name.endswith(('.txt', '.png', '.svg')) or _SPEECH.fullmatch(name):
         file = os.path.join(folder, name)
-        stat = os.stat(file)
         relative = os.path.relpath(file, root).replace(os.sep, '/')
-        files[relative] = f'{stat.st_size} {stat.st_mtime_ns}'
+        try:
+          stat = os.stat(file)
+        except OSError:  # a broken link: decoding will name it
+          files[relative] = 'missing'
+        else:
+          files[relative] = f'{stat.st_size} {stat.st_mtime_ns}'
   return files
 
 

@@ -1,0 +1,1 @@
+"""mmjax: models of images, text, audio, video and sensors together, in JAX."""

@@ -1,0 +1,1 @@
+"""Data sets, one a file. Import the file: each brings its own libraries."""

@@ -1,0 +1,270 @@
+"""Tux Paint's stamps: pictures, descriptions in many languages, and speech.
+
+952 pictures in 16 categories, described in about 60 languages and spoken in
+13 (https://tuxpaint.org, GPL-2). The Debian package is read where it is
+installed, decoded once, and cached.
+"""
+
+import dataclasses
+import hashlib
+import logging
+import multiprocessing
+import os
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+
+from mmjax.data import audio
+from mmjax.data.dataset import SPLITS, Example, check_name
+from mmjax.data.datasets import (
+  stamps_cache,
+  stamps_files,
+  stamps_views,
+)
+from mmjax.data.datasets.stamps_cache import Stamp
+from mmjax.data.errors import RecordError
+from mmjax.data.tokenizers import ByteTokenizer
+from mmjax.data.transforms import Resize, Transform
+from mmjax.types import InputError
+
+CATEGORIES = (
+  'animals', 'clothes', 'food', 'hobbies', 'household', 'medical', 'military',
+  'naturalforces', 'people', 'plants', 'seasonal', 'space', 'sports',
+  'symbols', 'town', 'vehicles',
+)  # fmt: skip
+SPOKEN = (
+  'be', 'bg', 'ca', 'da', 'el', 'en', 'es', 'fr', 'lt', 'ml', 'nl', 'ro', 'ru',
+)  # fmt: skip
+WRITTEN = (
+  'en', 'en_GB', 'fr', 'de', 'es', 'it', 'nl', 'sv', 'pt', 'da', 'nb', 'ca',
+  'ro', 'pl', 'cs',
+)  # fmt: skip
+_CANVAS = 128  # pictures are cached at least this large
+_LOGGED: set = set()
+VIEWS = ('default', 'languages', 'speech')
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Stamps:
+  """The data set.
+
+  The split is fixed: by the MD5 of a stamp's path. Views:
+
+    default: a row for each stamp: picture, English text, and speech in the
+      alphabetically first language that has it. In training, some examples
+      (see `default_rate`) show one other language of the stamp instead.
+    languages: a row for each stamp and language of `written` that it is
+      described in; 'group' is the stamp, over which to average.
+    speech: a row for each stamp and language of `spoken` in which there are
+      speech and text; equal texts of a language share their 'group'.
+  """
+
+  root: str = '/usr/share/tuxpaint/stamps'
+  """Folder of stamps, as the Debian package tuxpaint-stamps-default has it."""
+  cache: str = '~/.cache/mmjax'
+  """Folder for what is decoded once (about 300 MB)."""
+  image_size: int = 64
+  """Side of the pictures in pixels."""
+  text_length: int = 96
+  """Tokens of the text array, begin and end included."""
+  audio_seconds: float = 3.0
+  """Length of the audio array at 16 kHz; longer speech is cut."""
+  augment: tuple[Transform, ...] = ()
+  """What happens to pictures in training, first to last."""
+  default_rate: float = 0.25
+  """Training only: share of examples as in evaluation, with English text."""
+  train_on: Literal['train', 'train_and_validation'] = 'train'
+  """Whether 'train' leaves out 'validation', a seventh of it."""
+  on_error: Literal['raise', 'skip'] = 'raise'
+  """Stop at files that cannot be read, or go without them."""
+  categories: tuple[str, ...] = CATEGORIES
+  """Names of the labels: the first folders under the root."""
+  spoken: tuple[str, ...] = SPOKEN
+  """Languages whose speech is used; their order is that of the labels."""
+  written: tuple[str, ...] = WRITTEN
+  """Languages of text in the view 'languages' and in training."""
+
+  def __post_init__(self):
+    if self.image_size < 1:
+      raise InputError(f'image_size {self.image_size} is not at least 1')
+    if self.audio_length < 1:
+      raise InputError(
+        f'audio_seconds {self.audio_seconds:g} is less than a sample'
+      )
+    if not 0 <= self.default_rate <= 1:
+      raise InputError(
+        f'default_rate {self.default_rate} is not a probability, 0 to 1'
+      )
+    ByteTokenizer(length=self.text_length)
+
+  @property
+  def classes(self) -> Mapping[str, Sequence[str]]:
+    """Names of the categories and of the languages spoken."""
+    return {'label': self.categories, 'language': self.spoken}
+
+  @property
+  def audio_length(self) -> int:
+    """Samples of the audio array."""
+    return round(self.audio_seconds * audio.RATE)
+
+  def check(self) -> None:
+    """Looks whether the folder is there and holds stamps.
+
+    Raises:
+      InputError: it does not.
+    """
+    stamps_files.scan(self.root, categories=self.categories)
+
+  def source(self, split: str, view: str = 'default') -> Sequence[Example]:
+    """Rows of a split; the first call decodes the folder into the cache.
+
+    Raises:
+      InputError: there is no such split or view, the folder is not there, no
+        stamp falls into the split, or the cache cannot be written.
+      RecordError: a file cannot be read and `on_error` is 'raise'.
+    """
+    check_name('split of stamps', split, SPLITS)
+    check_name('view of stamps', view, VIEWS)
+    directory = self._prepared()
+    cached = 'test' if split == 'test' else 'train'
+    stamps = [
+      (index, stamp)
+      for index, stamp in enumerate(stamps_cache.read_split(directory, cached))
+      if self._is_in(split, stamp.name)
+    ]
+    if not stamps:
+      raise InputError(f'no stamp of {self.root} falls into the split {split}')
+    if view == 'default':
+      rows = stamps_views.default_rows(stamps, self.spoken)
+    elif view == 'languages':
+      rows = stamps_views.language_rows(stamps, self.spoken, self.written)
+    else:
+      rows = stamps_views.speech_rows(stamps, self.spoken)
+    return stamps_views.Rows(directory, cached, view, list(rows))
+
+  def prepare(
+    self, example: Example, rng: np.random.Generator | None
+  ) -> Example:
+    """Arrays of one row.
+
+    Returns:
+      image uint8 [image_size image_size 3]; text int32 [text_length]; audio
+      float32 [audio_length]; their masks; label int32; language int32, of the
+      speech, -1 where there is none; pool, the same; group int32, equal where
+      language and text are (or as the view says).
+    """
+    stamp, group = example['stamp'], example['group']
+    written, spoken = example['text'], example['audio']
+    if rng is not None and example['view'] == 'default':
+      written, spoken = self._draw(stamp, (written, spoken), rng)
+    text, text_mask = self._text(stamp, written)
+    sound, sound_mask = audio.to_length(
+      stamp.speech[spoken] if spoken else np.zeros(0, np.int16),
+      self.audio_length,
+    )
+    language = np.int32(self.spoken.index(spoken) if spoken else -1)
+    if group is None:
+      # Where there is no text, nothing is equal to this stamp but itself.
+      group = _hash(
+        written or '', stamp.texts[written] if written else stamp.name
+      )
+    return {
+      'image': self._image(stamp, rng),
+      'text': text,
+      'audio': sound,
+      'mask': {
+        'image': np.bool_(stamp.image is not None),
+        'text': text_mask,
+        'audio': sound_mask,
+      },
+      'label': np.int32(self.categories.index(stamp.category)),
+      'language': language,
+      'group': np.int32(group),
+      'pool': language,
+    }
+
+  def _draw(
+    self,
+    stamp: Stamp,
+    default: tuple[str | None, str | None],
+    rng: np.random.Generator,
+  ) -> tuple[str | None, str | None]:
+    """Languages of text and speech of one training example."""
+    written = {language for language in self.written if language in stamp.texts}
+    spoken = {language for language in self.spoken if language in stamp.speech}
+    choices = sorted(written | spoken)
+    if not choices or rng.random() < self.default_rate:
+      return default
+    language = choices[rng.integers(len(choices))]
+    return (
+      language if language in stamp.texts else None,
+      language if language in spoken else None,
+    )
+
+  def _text(
+    self, stamp: Stamp, language: str | None
+  ) -> tuple[np.ndarray, np.ndarray]:
+    ids, mask = ByteTokenizer(length=self.text_length)(
+      stamp.texts[language] if language else ''
+    )
+    return (ids, mask) if language else (ids * 0, mask & False)
+
+  def _image(self, stamp: Stamp, rng: np.random.Generator | None) -> np.ndarray:
+    if stamp.image is None:
+      return np.zeros((self.image_size, self.image_size, 3), np.uint8)
+    image = stamp.image
+    if rng is not None:
+      for transform in self.augment:
+        image = transform(image, rng)
+    return Resize(size=self.image_size)(image, None)
+
+  def _is_in(self, split: str, name: str) -> bool:
+    if split == 'train' and self.train_on == 'train_and_validation':
+      return not stamps_files.is_test(name)
+    return split == stamps_files.split_of(name)
+
+  def _prepared(self) -> str:
+    """Folder of the decoded stamps; tells what could not be decoded."""
+    listing = stamps_files.scan(self.root, categories=self.categories)
+    try:
+      directory = stamps_cache.prepare(
+        listing, cache=self.cache, canvas=max(_CANVAS, self.image_size)
+      )
+    except OSError as error:
+      raise InputError(
+        f'cannot keep the decoded stamps in {self.cache}: {error}: name '
+        'another folder with --data.cache'
+      ) from error
+    errors = stamps_cache.read_errors(directory)
+    if errors and self.on_error == 'raise':
+      (name, reason), *others = sorted(errors.items())
+      more = f'; {len(others)} more files cannot be read' if others else ''
+      raise RecordError(
+        f'{reason}{more} (--data.on-error skip goes without)',
+        file=os.path.join(listing.root, name),
+      )
+    if errors:
+      _log_skipped(listing.root, errors)
+    return directory
+
+
+def _log_skipped(root: str, errors: Mapping[str, str]):
+  # Once, and not from every worker process too.
+  key = root, tuple(errors)
+  if key in _LOGGED or multiprocessing.parent_process() is not None:
+    return
+  _LOGGED.add(key)
+  shown = [f'{root}/{name} ({why})' for name, why in sorted(errors.items())]
+  if len(shown) > 10:
+    shown[10:] = [f'and {len(shown) - 10} more']
+  files = 'file' if len(errors) == 1 else 'files'
+  logging.getLogger(__name__).warning(
+    'skipped %d unreadable %s: %s', len(errors), files, '; '.join(shown)
+  )
+
+
+def _hash(language: str, text: str) -> int:
+  """31 bits: nearly always different where the strings are."""
+  digest = hashlib.blake2b(f'{language}\0{text}'.encode(), digest_size=4)
+  return int.from_bytes(digest.digest(), 'big') >> 1
