@@ -29,37 +29,37 @@ def get_config() -> Config:
   small = {'width': width, 'depth': depth, 'heads': heads, 'mlp_ratio': 2.0}
   pools = {name: MeanPool() for name in MODALITIES}
   return Config(
-      data=Digits(),
-      model=Fused(
-          encoders={
-              'image': ViT(patch_size=2, mean=(0.3,), std=(0.4,), **small),
-              'text': TextTransformer(**small),
-              'audio': AudioSpectrogramTransformer(
-                  spectrogram=LogMel(n_fft=1024, hop=256, mels=64, fmax=2000.0),
-                  patch_size=(4, 64),
-                  **small,
-              ),
-          },
-          fusion=Concat(pools=pools, width=128),
-          heads={'label': Head(classes=10)},
-          alignment=Alignment(pools=pools, width=32),
-      ),
-      objectives={
-          'classify': Classification(),
-          'align': Contrastive(pairs=PAIRS, same='group', weight=0.2),
+    data=Digits(),
+    model=Fused(
+      encoders={
+        'image': ViT(patch_size=2, mean=(0.3,), std=(0.4,), **small),
+        'text': TextTransformer(**small),
+        'audio': AudioSpectrogramTransformer(
+          spectrogram=LogMel(n_fft=1024, hop=256, mels=64, fmax=2000.0),
+          patch_size=(4, 64),
+          **small,
+        ),
       },
-      evaluators={
-          'accuracy': Accuracy(modalities=MODALITIES),
-          **{
-              f'{query}_to_{key}': Retrieval(query=query, key=key)
-              for query in MODALITIES
-              for key in MODALITIES
-              if query != key
-          },
+      fusion=Concat(pools=pools, width=128),
+      heads={'label': Head(classes=10)},
+      alignment=Alignment(pools=pools, width=32),
+    ),
+    objectives={
+      'classify': Classification(),
+      'align': Contrastive(pairs=PAIRS, same='group', weight=0.2),
+    },
+    evaluators={
+      'accuracy': Accuracy(modalities=MODALITIES),
+      **{
+        f'{query}_to_{key}': Retrieval(query=query, key=key)
+        for query in MODALITIES
+        for key in MODALITIES
+        if query != key
       },
-      drop_modalities=dict.fromkeys(MODALITIES, 0.4),
-      optimizer=AdamW(peak_lr=2e-3, weight_decay=0.05),
-      batch_size=128,
-      steps=1200,
-      checkpoint=Checkpointing(every=300),
+    },
+    drop_modalities=dict.fromkeys(MODALITIES, 0.4),
+    optimizer=AdamW(peak_lr=2e-3, weight_decay=0.05),
+    batch_size=128,
+    steps=1200,
+    checkpoint=Checkpointing(every=300),
   )

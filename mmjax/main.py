@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,23 +38,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _main(argv: list[str]) -> int:
   parser = argparse.ArgumentParser(
-      prog='train.py',
-      description='Trains a model, or goes on with a run that was stopped.',
-      epilog=_EPILOG,
-      formatter_class=argparse.RawDescriptionHelpFormatter,
-      add_help=False,
-      allow_abbrev=False,
+    prog='train.py',
+    description='Trains a model, or goes on with a run that was stopped.',
+    epilog=_EPILOG,
+    formatter_class=argparse.RawDescriptionHelpFormatter,
+    add_help=False,
+    allow_abbrev=False,
   )
   parser.add_argument(
-      '--config', type=Path, help='file with get_config(), as in configs/'
+    '--config', type=Path, help='file with get_config(), as in configs/'
   )
   parser.add_argument(
-      '--workdir', type=Path, help='folder of the run: logs, checkpoints, report'
+    '--workdir', type=Path, help='folder of the run: logs, checkpoints, report'
   )
   parser.add_argument(
-      '--evaluate',
-      action='store_true',
-      help='score the last checkpoint, without training',
+    '--evaluate',
+    action='store_true',
+    help='score the last checkpoint, without training',
   )
   own, rest = parser.parse_known_args(argv)
   asks_help = '--help' in rest or '-h' in rest
@@ -73,5 +74,7 @@ def _main(argv: list[str]) -> int:
     results = evaluate_last(config, own.workdir)
   else:
     results = train(config, own.workdir, source=own.config, argv=argv)
-  print(json.dumps(results))
+  # JSON has no NaN, which a number over no examples is.
+  finite = {k: v if math.isfinite(v) else None for k, v in results.items()}
+  print(json.dumps(finite))
   return 0

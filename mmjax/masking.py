@@ -14,7 +14,7 @@ def _right_broadcast(mask: Array, ndim: int) -> Array:
 
 
 def where_real(
-    x: Shaped[Array, '...'], mask: Bool[Array, '...']
+  x: Shaped[Array, '...'], mask: Bool[Array, '...']
 ) -> Shaped[Array, '...']:
   """Replaces what is not real by zero, NaN and infinity included.
 
@@ -34,7 +34,7 @@ def present(mask: Bool[Array, 'b ...']) -> Bool[Array, ' b']:
 
 
 def masked_mean(
-    x: Float[Array, 'b n d'], mask: Bool[Array, 'b n']
+  x: Float[Array, 'b n d'], mask: Bool[Array, 'b n']
 ) -> Float[Array, 'b d']:
   """Mean over the real tokens; zero for an example that has none."""
   count = mask.sum(axis=1, keepdims=True, dtype=x.dtype)
@@ -42,7 +42,7 @@ def masked_mean(
 
 
 def masked_softmax(
-    logits: Float[Array, '*b n'], mask: Bool[Array, '#*b #n']
+  logits: Float[Array, '*b n'], mask: Bool[Array, '#*b #n']
 ) -> Float[Array, '*b n']:
   """Softmax over the real entries of the last axis, in float32.
 
@@ -71,20 +71,20 @@ def keep_modalities(batch: Batch, names: tuple[str, ...]) -> Batch:
   unknown = [name for name in names if name not in batch['mask']]
   if unknown:
     raise ValueError(
-        f'no modality {unknown[0]!r} in the batch, which has '
-        f'{sorted(batch["mask"])}'
+      f'no modality {unknown[0]!r} in the batch, which has '
+      f'{sorted(batch["mask"])}'
     )
   mask = {
-      name: m if name in names else jax.tree.map(jnp.zeros_like, m)
-      for name, m in batch['mask'].items()
+    name: m if name in names else jax.tree.map(jnp.zeros_like, m)
+    for name, m in batch['mask'].items()
   }
   return {**batch, 'mask': mask}
 
 
 def drop_modalities(
-    batch: Batch,
-    keys: Key[Array, ' b'],
-    rates: Mapping[str, float],
+  batch: Batch,
+  keys: Key[Array, ' b'],
+  rates: Mapping[str, float],
 ) -> Batch:
   """Makes modalities absent at random, each example by its own key.
 
@@ -107,7 +107,9 @@ def drop_modalities(
     draw, pick = jax.random.split(key)
     rate = jnp.asarray([rates[name] for name in names])
     keep = here & (jax.random.uniform(draw, rate.shape) >= rate)
-    spare = jnp.argmax(jnp.where(here, jax.random.uniform(pick, rate.shape), -1))
+    spare = jnp.argmax(
+      jnp.where(here, jax.random.uniform(pick, rate.shape), -1)
+    )
     saved = here & (jnp.arange(len(names)) == spare)
     return jnp.where(keep.any(), keep, saved)
 
@@ -116,13 +118,11 @@ def drop_modalities(
   for i, name in enumerate(names):
     kept = keep[:, i]
     mask[name] = jax.tree.map(
-        lambda m, kept=kept: m & _right_broadcast(kept, m.ndim), mask[name]
+      lambda m, kept=kept: m & _right_broadcast(kept, m.ndim), mask[name]
     )
   return {**batch, 'mask': mask}
 
 
 def _here(mask) -> Array:
   """`present` for a mask that may be a tree (tabular columns)."""
-  return jnp.any(
-      jnp.stack([present(m) for m in jax.tree.leaves(mask)]), axis=0
-  )
+  return jnp.any(jnp.stack([present(m) for m in jax.tree.leaves(mask)]), axis=0)

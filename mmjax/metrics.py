@@ -38,16 +38,14 @@ class Evaluation(NamedTuple):
   figures: Mapping[str, Callable[[Path], None]]
 
 
-def weighted(
-    value: Num[Array, ' b'], weight: Float[Array, ' b']
-) -> Ratio:
+def weighted(value: Num[Array, ' b'], weight: Float[Array, ' b']) -> Ratio:
   """Sum of `value * weight` and of `weight`; weight 0 hides even a NaN."""
   value = jnp.where(weight > 0, value.astype(jnp.float32), 0.0)
   return Ratio((value * weight).sum(), weight.astype(jnp.float32).sum())
 
 
 def correct(
-    logits: Float[Array, 'b classes'], target: Int[Array, ' b']
+  logits: Float[Array, 'b classes'], target: Int[Array, ' b']
 ) -> Bool[Array, ' b']:
   """Whether the largest logit is the target's."""
   return jnp.argmax(logits, axis=-1) == target

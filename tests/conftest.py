@@ -6,6 +6,7 @@ os.environ['JAX_PLATFORMS'] = 'cpu'
 os.environ['XLA_FLAGS'] = '--xla_force_host_platform_device_count=8'
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -15,3 +16,18 @@ jax.config.update('jax_numpy_rank_promotion', 'raise')
 @pytest.fixture
 def rng() -> np.random.Generator:
   return np.random.default_rng(0)
+
+
+@pytest.fixture
+def random_params(rng):
+  """Makes parameters of the right shapes without compiling initialisers."""
+
+  def make(module, *args, scale=0.3, **kwargs):
+    key = jax.random.key(0)
+    shapes = jax.eval_shape(lambda k: module.init(k, *args, **kwargs), key)
+    return jax.tree.map(
+      lambda s: jnp.asarray(rng.normal(size=s.shape) * scale, s.dtype),
+      shapes['params'],
+    )
+
+  return make

@@ -12,11 +12,13 @@ def test_masked_softmax_is_the_softmax_of_the_real_part(rng):
   logits = rng.normal(size=(3, 7)).astype(np.float32)
   mask = rng.random((3, 7)) < 0.6
   mask[0] = False
-  got = np.asarray(masking.masked_softmax(jnp.asarray(logits), jnp.asarray(mask)))
+  got = np.asarray(
+    masking.masked_softmax(jnp.asarray(logits), jnp.asarray(mask))
+  )
   for row in (1, 2):
     real = np.exp(logits[row][mask[row]])
     np.testing.assert_allclose(
-        got[row][mask[row]], real / real.sum(), rtol=1e-6
+      got[row][mask[row]], real / real.sum(), rtol=1e-6
     )
   assert (got[~mask] == 0).all()
   assert (got[0] == 0).all()
@@ -25,10 +27,10 @@ def test_masked_softmax_is_the_softmax_of_the_real_part(rng):
 @pytest.mark.parametrize('poison', POISON)
 def test_what_is_masked_changes_neither_value_nor_gradient(rng, poison):
   x = rng.normal(size=(2, 5, 3)).astype(np.float32)
-  mask = np.array([[1, 1, 0, 1, 0], [0, 0, 0, 0, 0]], bool)
+  mask = jnp.array([[1, 1, 0, 1, 0], [0, 0, 0, 0, 0]], bool)
 
   def run(x):
-    def f(x, mask=jnp.asarray(mask)):
+    def f(x):
       mean = masking.masked_mean(x, mask)
       weights = masking.masked_softmax(x[..., 0], mask)
       return (mean**2).sum() + (weights**2).sum()
@@ -47,23 +49,23 @@ def test_what_is_masked_changes_neither_value_nor_gradient(rng, poison):
 def _batch(here):
   here = np.asarray(here, bool)
   return {
-      'mask': {
-          'image': jnp.asarray(here[:, 0]),
-          'text': jnp.asarray(np.repeat(here[:, 1:2], 4, axis=1)),
-          'tabular': {'numeric': jnp.asarray(here[:, 2:])},
-      }
+    'mask': {
+      'image': jnp.asarray(here[:, 0]),
+      'text': jnp.asarray(np.repeat(here[:, 1:2], 4, axis=1)),
+      'tabular': {'numeric': jnp.asarray(here[:, 2:])},
+    }
   }
 
 
 def _here(batch):
   masks = batch['mask']
   return np.stack(
-      [
-          np.asarray(masks['image']),
-          np.asarray(masks['text']).any(1),
-          np.asarray(masks['tabular']['numeric']).any(1),
-      ],
-      axis=1,
+    [
+      np.asarray(masks['image']),
+      np.asarray(masks['text']).any(1),
+      np.asarray(masks['tabular']['numeric']).any(1),
+    ],
+    axis=1,
   )
 
 
@@ -91,7 +93,7 @@ def test_drop_modalities_depends_on_the_example_alone_and_revives_nothing(rng):
   assert (kept.any(1) == here.any(1)).all()
   order = rng.permutation(64)
   shuffled = _here(
-      masking.drop_modalities(_batch(here[order]), keys[order], rates)
+    masking.drop_modalities(_batch(here[order]), keys[order], rates)
   )
   np.testing.assert_array_equal(shuffled, kept[order])
 

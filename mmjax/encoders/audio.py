@@ -59,17 +59,17 @@ class AudioSpectrogramTransformer(nn.Module):
     """Patches in time and in frequency of an array of so many samples."""
     frames = -(-samples // self.spectrogram.hop)
     return (
-        -(-frames // self.patch_size[0]),
-        self.spectrogram.mels // self.patch_size[1],
+      -(-frames // self.patch_size[0]),
+      self.spectrogram.mels // self.patch_size[1],
     )
 
   @nn.compact
   def __call__(
-      self,
-      audio: Float[Array, 'b s'],
-      mask: Bool[Array, 'b s'],
-      *,
-      train: bool = False,
+    self,
+    audio: Float[Array, 'b s'],
+    mask: Bool[Array, 'b s'],
+    *,
+    train: bool = False,
   ) -> Tokens:
     """Encodes waveforms.
 
@@ -93,9 +93,9 @@ class AudioSpectrogramTransformer(nn.Module):
     x = PatchProjection(self.width, name='patches')(x)
     x = x + self.positions(grid, self.width).astype(x.dtype)[None]
     return Transformer(
-        depth=self.depth,
-        heads=self.heads,
-        mlp_ratio=self.mlp_ratio,
-        dropout=self.dropout,
-        name='transformer',
+      depth=self.depth,
+      heads=self.heads,
+      mlp_ratio=self.mlp_ratio,
+      dropout=self.dropout,
+      name='transformer',
     )(Tokens(x, real), train=train)

@@ -67,17 +67,17 @@ class ViT(nn.Module):
     p = self.patch_size
     if height % p or width % p:
       raise ValueError(
-          f'image {height}x{width} is not divisible by patch_size {p}'
+        f'image {height}x{width} is not divisible by patch_size {p}'
       )
     return height // p, width // p
 
   @nn.compact
   def __call__(
-      self,
-      image: Num[Array, 'b h w c'],
-      mask: Bool[Array, ' b'],
-      *,
-      train: bool = False,
+    self,
+    image: Num[Array, 'b h w c'],
+    mask: Bool[Array, ' b'],
+    *,
+    train: bool = False,
   ) -> Tokens:
     """Encodes images, integers in 0..255 or floats in 0..1.
 
@@ -111,9 +111,9 @@ class ViT(nn.Module):
       x = jnp.concatenate([first, x], axis=1)
     real = jnp.broadcast_to(mask[:, None], x.shape[:2])
     return Transformer(
-        depth=self.depth,
-        heads=self.heads,
-        mlp_ratio=self.mlp_ratio,
-        dropout=self.dropout,
-        name='transformer',
+      depth=self.depth,
+      heads=self.heads,
+      mlp_ratio=self.mlp_ratio,
+      dropout=self.dropout,
+      name='transformer',
     )(Tokens(x, real), train=train)

@@ -55,11 +55,11 @@ class TextTransformer(nn.Module):
 
   @nn.compact
   def __call__(
-      self,
-      text: Int[Array, 'b t'],
-      mask: Bool[Array, 'b t'],
-      *,
-      train: bool = False,
+    self,
+    text: Int[Array, 'b t'],
+    mask: Bool[Array, 'b t'],
+    *,
+    train: bool = False,
   ) -> Tokens:
     """Encodes token ids.
 
@@ -81,10 +81,10 @@ class TextTransformer(nn.Module):
     x = x + self.positions(grid, self.width).astype(x.dtype)[None]
     x = nn.Dropout(self.dropout, deterministic=not train)(x)
     return Transformer(
-        depth=self.depth,
-        heads=self.heads,
-        mlp_ratio=self.mlp_ratio,
-        dropout=self.dropout,
-        causal=self.causal,
-        name='transformer',
+      depth=self.depth,
+      heads=self.heads,
+      mlp_ratio=self.mlp_ratio,
+      dropout=self.dropout,
+      causal=self.causal,
+      name='transformer',
     )(Tokens(x, mask), train=train)

@@ -44,7 +44,7 @@ class Retrieval:
   """Queries that are scored at once; bounds memory, changes no number."""
   examples: int = 6
   """Queries shown in the figure."""
-  tokenizer: gallery.Decoder = ByteTokenizer()  # noqa: RUF009, it is frozen
+  tokenizer: gallery.Decoder = ByteTokenizer()
   """Decodes token ids for the figure."""
 
   def __post_init__(self):

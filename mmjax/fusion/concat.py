@@ -37,7 +37,7 @@ class Concat(nn.Module):
 
   @nn.compact
   def __call__(
-      self, tokens: Mapping[str, Tokens], *, train: bool = False
+    self, tokens: Mapping[str, Tokens], *, train: bool = False
   ) -> Tokens:
     """Fuses to one token, always real, as wide as `width`."""
     vectors = []
@@ -51,9 +51,9 @@ class Concat(nn.Module):
     x = jnp.concatenate(vectors, axis=-1)
     x = nn.Dropout(self.dropout, deterministic=not train)(x)
     x = Mlp(
-        int(self.width * self.mlp_ratio),
-        out=self.width,
-        dropout=self.dropout,
-        name='mlp',
+      int(self.width * self.mlp_ratio),
+      out=self.width,
+      dropout=self.dropout,
+      name='mlp',
     )(x, train=train)[:, None]
     return Tokens(x, jnp.ones(x.shape[:2], bool))

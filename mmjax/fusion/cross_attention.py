@@ -41,7 +41,7 @@ class CrossAttention(nn.Module):
 
   @nn.compact
   def __call__(
-      self, tokens: Mapping[str, Tokens], *, train: bool = False
+    self, tokens: Mapping[str, Tokens], *, train: bool = False
   ) -> Tokens:
     """Fuses to the fusion's token, first, and then all modalities' tokens."""
     init = nn.initializers.normal(0.02)
@@ -63,7 +63,7 @@ class CrossAttention(nn.Module):
         others = [other for other in streams if other != name]
         context = jnp.concatenate([streams[o] for o in others], axis=1)
         asked[name] = self._block(f'{name}_block_{i}')(
-            x, context, mask=_keys(masks, others), train=train
+          x, context, mask=_keys(masks, others), train=train
         )
       streams = asked
     order = ('fusion', *self.modalities)
@@ -73,15 +73,15 @@ class CrossAttention(nn.Module):
 
   def _block(self, name: str) -> Block:
     return Block(
-        heads=self.heads,
-        mlp_ratio=self.mlp_ratio,
-        dropout=self.dropout,
-        name=name,
+      heads=self.heads,
+      mlp_ratio=self.mlp_ratio,
+      dropout=self.dropout,
+      name=name,
     )
 
 
 def _keys(
-    masks: Mapping[str, Array], others: list[str]
+  masks: Mapping[str, Array], others: list[str]
 ) -> Bool[Array, 'b 1 1 m']:
   mask = jnp.concatenate([masks[other] for other in others], axis=1)
   return mask[:, None, None, :]

@@ -19,10 +19,10 @@ def require_divisible(width: int, heads: int) -> None:
 
 
 def dot_product_attention(
-    query: Float[Array, 'b k n h'],
-    key: Float[Array, 'b k m h'],
-    value: Float[Array, 'b k m h'],
-    mask: Bool[Array, '#b #k #n m'] | None = None,
+  query: Float[Array, 'b k n h'],
+  key: Float[Array, 'b k m h'],
+  value: Float[Array, 'b k m h'],
+  mask: Bool[Array, '#b #k #n m'] | None = None,
 ) -> Float[Array, 'b k n h']:
   """Computes `softmax(query keyᵀ / sqrt(h)) value` over the real keys.
 
@@ -58,11 +58,11 @@ class MultiHeadAttention(nn.Module):
 
   @nn.compact
   def __call__(
-      self,
-      x: Float[Array, 'b n d'],
-      context: Float[Array, 'b m e'] | None = None,
-      *,
-      mask: Bool[Array, '#b #k #n m'] | None = None,
+    self,
+    x: Float[Array, 'b n d'],
+    context: Float[Array, 'b m e'] | None = None,
+    *,
+    mask: Bool[Array, '#b #k #n m'] | None = None,
   ) -> Float[Array, 'b n d']:
     """Lets each position of `x` gather from `context` (from `x` if None).
 
@@ -79,10 +79,10 @@ class MultiHeadAttention(nn.Module):
       return rearrange(y, 'b n k h -> b k n h')
 
     y = self.attend(
-        project(x, 'query'),
-        project(context, 'key'),
-        project(context, 'value'),
-        mask,
+      project(x, 'query'),
+      project(context, 'key'),
+      project(context, 'value'),
+      mask,
     )
     y = rearrange(y, 'b k n h -> b n k h')
     return nn.DenseGeneral(width, axis=(-2, -1), name='out')(y)

@@ -72,8 +72,8 @@ class SinCosPositions(nn.Module):
     parts = 2 * len(grid)
     if width % parts:
       raise ValueError(
-          f'width {width} is not divisible by {parts}, a sine and a cosine '
-          f'for each of {len(grid)} axes'
+        f'width {width} is not divisible by {parts}, a sine and a cosine '
+        f'for each of {len(grid)} axes'
       )
     size = width // parts
     rates = self.base ** -(np.arange(size) / size)
@@ -114,17 +114,21 @@ class NgramEmbedding(nn.Module):
 
   @nn.compact
   def __call__(
-      self, text: Int[Array, 'b t'], width: int
+    self, text: Int[Array, 'b t'], width: int
   ) -> Float[Array, 'b t d']:
     """Sums the token's vector and those of the n-grams, over their number."""
     x = ByteEmbedding(self.vocabulary, name='unigram')(text, width)
     for n in self.orders:
       hashed = hash_ngrams(text, n) % self.buckets
       # Before the n-th token there is no n-gram yet.
-      whole = jnp.broadcast_to((jnp.arange(text.shape[1]) >= n - 1)[None], text.shape)
+      whole = jnp.broadcast_to(
+        (jnp.arange(text.shape[1]) >= n - 1)[None], text.shape
+      )
       gram = nn.Embed(
-          self.buckets, width, name=f'{n}gram',
-          embedding_init=nn.initializers.normal(0.02),
+        self.buckets,
+        width,
+        name=f'{n}gram',
+        embedding_init=nn.initializers.normal(0.02),
       )(hashed)
       x = x + where_real(gram, whole)
     return x / math.sqrt(1 + len(self.orders))

@@ -59,7 +59,7 @@ class AttentionPool(nn.Module):
     probe = self.param('probe', nn.initializers.xavier_uniform(), (1, 1, d))
     probe = jnp.broadcast_to(probe, (b, 1, d)).astype(tokens.x.dtype)
     x = MultiHeadAttention(self.heads, name='attention')(
-        probe, tokens.x, mask=tokens.mask[:, None, None, :]
+      probe, tokens.x, mask=tokens.mask[:, None, None, :]
     )
     y = nn.LayerNorm(name='norm')(x)
     return (x + Mlp(int(d * self.mlp_ratio), name='mlp')(y))[:, 0]

@@ -11,7 +11,7 @@ from mmjax.masking import where_real
 
 
 def power_spectrogram(
-    waveform: Float[Array, 'b s'], *, n_fft: int, hop: int
+  waveform: Float[Array, 'b s'], *, n_fft: int, hop: int
 ) -> Float[Array, 'b f frequencies']:
   """Squared magnitude of the short-time Fourier transform, Hann window.
 
@@ -69,24 +69,24 @@ class LogMel:
     """Checks the frequencies."""
     if not 0 <= self.fmin < self.fmax <= self.sample_rate / 2:
       raise ValueError(
-          f'fmin {self.fmin} and fmax {self.fmax} must lie in order between 0 '
-          f'and half of sample_rate {self.sample_rate}'
+        f'fmin {self.fmin} and fmax {self.fmax} must lie in order between 0 '
+        f'and half of sample_rate {self.sample_rate}'
       )
 
   def mel(self, waveform: Float[Array, 'b s']) -> Float[Array, 'b f mels']:
     """The mel power spectrogram, before the logarithm."""
     bank = mel_filter_bank(
-        sample_rate=self.sample_rate,
-        n_fft=self.n_fft,
-        mels=self.mels,
-        fmin=self.fmin,
-        fmax=self.fmax,
+      sample_rate=self.sample_rate,
+      n_fft=self.n_fft,
+      mels=self.mels,
+      fmin=self.fmin,
+      fmax=self.fmax,
     )
     power = power_spectrogram(waveform, n_fft=self.n_fft, hop=self.hop)
     return power @ jnp.asarray(bank, jnp.float32)
 
   def __call__(
-      self, waveform: Float[Array, 'b s'], mask: Bool[Array, 'b s']
+    self, waveform: Float[Array, 'b s'], mask: Bool[Array, 'b s']
   ) -> tuple[Float[Array, 'b f mels'], Bool[Array, 'b f']]:
     """Computes the features and which frames are real.
 

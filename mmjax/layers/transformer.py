@@ -8,9 +8,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from mmjax.layers.attention import (
-    Attend,
-    MultiHeadAttention,
-    dot_product_attention,
+  Attend,
+  MultiHeadAttention,
+  dot_product_attention,
 )
 from mmjax.types import Tokens
 
@@ -29,7 +29,7 @@ class Mlp(nn.Module):
 
   @nn.compact
   def __call__(
-      self, x: Float[Array, '*b d'], *, train: bool = False
+    self, x: Float[Array, '*b d'], *, train: bool = False
   ) -> Float[Array, '*b e']:
     """Computes `dense(activation(dense(x)))`."""
     out = x.shape[-1] if self.out is None else self.out
@@ -52,12 +52,12 @@ class Block(nn.Module):
 
   @nn.compact
   def __call__(
-      self,
-      x: Float[Array, 'b n d'],
-      context: Float[Array, 'b m e'] | None = None,
-      *,
-      mask: Bool[Array, '#b 1 #n m'] | None = None,
-      train: bool = False,
+    self,
+    x: Float[Array, 'b n d'],
+    context: Float[Array, 'b m e'] | None = None,
+    *,
+    mask: Bool[Array, '#b 1 #n m'] | None = None,
+    train: bool = False,
   ) -> Float[Array, 'b n d']:
     """Runs the block; see `Transformer` for the fields."""
     drop = nn.Dropout(self.dropout, deterministic=not train)
@@ -65,16 +65,16 @@ class Block(nn.Module):
     if context is not None:
       context = nn.LayerNorm(name='context_norm')(context)
     y = MultiHeadAttention(self.heads, self.attend, name='attention')(
-        y, context, mask=mask
+      y, context, mask=mask
     )
     x = x + drop(y)
     y = nn.LayerNorm(name='mlp_norm')(x)
     hidden = int(x.shape[-1] * self.mlp_ratio)
     mlp = Mlp(
-        hidden,
-        activation=self.activation,
-        dropout=self.dropout,
-        name='mlp',
+      hidden,
+      activation=self.activation,
+      dropout=self.dropout,
+      name='mlp',
     )
     return x + drop(mlp(y, train=train))
 
@@ -110,11 +110,11 @@ class Transformer(nn.Module):
       mask = mask & jnp.tril(jnp.ones((n, n), bool))[None, None]
     for i in range(self.depth):
       x = Block(
-          heads=self.heads,
-          mlp_ratio=self.mlp_ratio,
-          dropout=self.dropout,
-          activation=self.activation,
-          attend=self.attend,
-          name=f'block_{i}',
+        heads=self.heads,
+        mlp_ratio=self.mlp_ratio,
+        dropout=self.dropout,
+        activation=self.activation,
+        attend=self.attend,
+        name=f'block_{i}',
       )(x, mask=mask, train=train)
     return Tokens(nn.LayerNorm(name='norm')(x), real)

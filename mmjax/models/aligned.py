@@ -33,7 +33,7 @@ class Alignment(nn.Module):
     embeddings = {}
     for name, pool in self.pools.items():
       x = nn.Dense(self.width, use_bias=False, name=f'{name}_projection')(
-          pool(tokens[name])
+        pool(tokens[name])
       ).astype(jnp.float32)
       # The square root has no gradient at zero; absent examples get there.
       norm = jnp.sqrt(jnp.maximum((x**2).sum(-1, keepdims=True), 1e-12))
@@ -43,8 +43,8 @@ class Alignment(nn.Module):
     bias = self.param('bias', init(self.bias), ())
     scale = jnp.exp(jnp.minimum(log_scale, math.log(100.0)))
     return {
-        'embeddings': embeddings,
-        'shared': {'logit_scale': scale, 'logit_bias': bias},
+      'embeddings': embeddings,
+      'shared': {'logit_scale': scale, 'logit_bias': bias},
     }
 
 
@@ -70,7 +70,7 @@ class Aligned(nn.Module):
 
 
 def encode(
-    encoders: Mapping[str, nn.Module], batch: Batch, *, train: bool
+  encoders: Mapping[str, nn.Module], batch: Batch, *, train: bool
 ) -> dict[str, Tokens]:
   """Runs each declared modality's encoder on its part of the batch.
 
@@ -81,8 +81,8 @@ def encode(
   for name, encoder in encoders.items():
     if name not in batch:
       raise ValueError(
-          f'the model has an encoder for {name!r}, the batch has only '
-          f'{sorted(batch["mask"])}'
+        f'the model has an encoder for {name!r}, the batch has only '
+        f'{sorted(batch["mask"])}'
       )
     tokens[name] = encoder(batch[name], batch['mask'][name], train=train)
   return tokens

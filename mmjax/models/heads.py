@@ -20,7 +20,7 @@ class Head(nn.Module):
 
   @nn.compact
   def __call__(
-      self, tokens: Tokens, *, train: bool = False
+    self, tokens: Tokens, *, train: bool = False
   ) -> Float[Array, 'b classes']:
     """Computes logits, in float32."""
     x = nn.LayerNorm(name='norm')(self.pool(tokens))

@@ -27,11 +27,11 @@ class _Side(NamedTuple):
 
 
 def _compare(
-    rows: Float[Array, 'b d'],
-    columns: Float[Array, 'b d'],
-    real: Bool[Array, ' b'],
-    same: Array | None,
-    axis_name: str | None,
+  rows: Float[Array, 'b d'],
+  columns: Float[Array, 'b d'],
+  real: Bool[Array, ' b'],
+  same: Array | None,
+  axis_name: str | None,
 ) -> _Side:
   def everywhere(x):
     if axis_name is None:
@@ -56,8 +56,8 @@ def _pair(outputs: Outputs, batch: Batch, pair: tuple[str, str]):
   for name in pair:
     if name not in embeddings:
       raise ValueError(
-          f'pair {pair} needs an embedding of {name!r}, the model has '
-          f'{sorted(embeddings)}'
+        f'pair {pair} needs an embedding of {name!r}, the model has '
+        f'{sorted(embeddings)}'
       )
   left, right = pair
   mask = batch['mask']
@@ -82,7 +82,7 @@ class Contrastive:
   """Batch key; examples with equal values are not each other's negatives."""
 
   def __call__(
-      self, outputs: Outputs, batch: Batch, *, axis_name: str | None = None
+    self, outputs: Outputs, batch: Batch, *, axis_name: str | None = None
   ) -> dict[str, Term]:
     """Computes the mean of both cross-entropies, a term for each pair.
 
@@ -123,7 +123,7 @@ class Sigmoid:
   """Batch key; examples with equal values are not each other's negatives."""
 
   def __call__(
-      self, outputs: Outputs, batch: Batch, *, axis_name: str | None = None
+    self, outputs: Outputs, batch: Batch, *, axis_name: str | None = None
   ) -> dict[str, Term]:
     """Computes the sum of each row's binary losses, a term for each pair.
 

@@ -34,7 +34,7 @@ class Classification:
   """Factor of this objective in the total."""
 
   def __call__(
-      self, outputs: Outputs, batch: Batch, *, axis_name: str | None = None
+    self, outputs: Outputs, batch: Batch, *, axis_name: str | None = None
   ) -> dict[str, Term]:
     """Computes one term, named after the head.
 
@@ -44,7 +44,7 @@ class Classification:
     del axis_name  # Each example stands alone.
     if self.head not in outputs['logits']:
       raise ValueError(
-          f'no head {self.head!r}, the model has {sorted(outputs["logits"])}'
+        f'no head {self.head!r}, the model has {sorted(outputs["logits"])}'
       )
     logits = outputs['logits'][self.head]
     target = batch[self.target]

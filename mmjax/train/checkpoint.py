@@ -28,15 +28,15 @@ class Checkpoints:
         kept.append(preservation_policy.BestN(get_metric_fn=best, n=1))
       policy = preservation_policy.AnyPreservationPolicy(kept)
     self._manager = ocp.CheckpointManager(
-        folder.absolute(),
-        options=ocp.CheckpointManagerOptions(
-            preservation_policy=policy,
-            best_fn=best,
-            best_mode='max',
-            create=options is not None,
-            cleanup_tmp_directories=options is not None,
-            read_only=options is None,
-        ),
+      folder.absolute(),
+      options=ocp.CheckpointManagerOptions(
+        preservation_policy=policy,
+        best_fn=best,
+        best_mode='max',
+        create=options is not None,
+        cleanup_tmp_directories=options is not None,
+        read_only=options is None,
+      ),
     )
 
   def latest(self) -> int | None:
@@ -44,12 +44,12 @@ class Checkpoints:
     return self._manager.latest_step()
 
   def save(
-      self,
-      state: TrainState,
-      *,
-      step: int,
-      position: Mapping[str, int],
-      numbers: Mapping[str, float],
+    self,
+    state: TrainState,
+    *,
+    step: int,
+    position: Mapping[str, int],
+    numbers: Mapping[str, float],
   ) -> None:
     """Starts saving; the state may be donated to the next step at once.
 
@@ -60,12 +60,12 @@ class Checkpoints:
       numbers: validation numbers, for choosing the best.
     """
     self._manager.save(
-        step,
-        args=ocp.args.Composite(
-            state=ocp.args.StandardSave(state._asdict()),
-            position=ocp.args.JsonSave(dict(position)),
-        ),
-        metrics=dict(numbers),
+      step,
+      args=ocp.args.Composite(
+        state=ocp.args.StandardSave(state._asdict()),
+        position=ocp.args.JsonSave(dict(position)),
+      ),
+      metrics=dict(numbers),
     )
 
   def restore(self, step: int, like: TrainState) -> TrainState:
@@ -80,8 +80,8 @@ class Checkpoints:
     """
     target = jax.tree.map(ocp.utils.to_shape_dtype_struct, like._asdict())
     restored = self._manager.restore(
-        step,
-        args=ocp.args.Composite(state=ocp.args.StandardRestore(target)),
+      step,
+      args=ocp.args.Composite(state=ocp.args.StandardRestore(target)),
     )
     return TrainState(**restored['state'])
 

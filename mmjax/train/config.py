@@ -107,11 +107,11 @@ def load_config(path: Path, args: Sequence[str] = ()) -> Config:
     return default
   try:
     return tyro.cli(
-        Annotated[Any, tyro.conf.arg(name='')],
-        default=default,
-        args=list(args),
-        prog=f'train.py --config {path}',
-        description=(default.__doc__ or '').strip(),
+      Annotated[Any, tyro.conf.arg(name='')],
+      default=default,
+      args=list(args),
+      prog=f'train.py --config {path}',
+      description=(default.__doc__ or '').strip(),
     )
   except ValueError as error:
     raise InputError(str(error)) from error
@@ -134,13 +134,13 @@ def to_json(value: Any) -> Any:
   if dataclasses.is_dataclass(value) and not isinstance(value, type):
     # Linen keeps its own bookkeeping in fields of these names.
     fields = [
-        f.name
-        for f in dataclasses.fields(value)
-        if f.name not in ('parent', 'name')
+      f.name
+      for f in dataclasses.fields(value)
+      if f.name not in ('parent', 'name')
     ]
     return {
-        '_type': type(value).__qualname__,
-        **{name: to_json(getattr(value, name)) for name in fields},
+      '_type': type(value).__qualname__,
+      **{name: to_json(getattr(value, name)) for name in fields},
     }
   if isinstance(value, Mapping):
     return {str(k): to_json(v) for k, v in value.items()}

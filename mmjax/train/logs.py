@@ -10,11 +10,11 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
+  BarColumn,
+  MofNCompleteColumn,
+  Progress,
+  TextColumn,
+  TimeRemainingColumn,
 )
 from tensorboardX import SummaryWriter
 
@@ -38,13 +38,15 @@ class Logs:
     """
     path = workdir / 'metrics.jsonl'
     if path.exists():
-      kept = [line for line in _whole_lines(path) if json.loads(line)['step'] <= step]
+      kept = [
+        line for line in _whole_lines(path) if json.loads(line)['step'] <= step
+      ]
       part = path.with_suffix('.part')
       part.write_text(''.join(line + '\n' for line in kept))
       part.replace(path)
     self._file = path.open('a')
     self._board = SummaryWriter(
-        str(workdir / 'tensorboard'), purge_step=step + 1 if step else None
+      str(workdir / 'tensorboard'), purge_step=step + 1 if step else None
     )
 
   def write(self, step: int, split: str, numbers: Mapping[str, float]) -> None:
@@ -81,17 +83,17 @@ class Meter:
     self._steps, self._step, self._batch_size = steps, step, batch_size
     self._since = self._said = time.monotonic()
     self._bar = Progress(
-        TextColumn('train'),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn('loss {task.fields[loss]:.4f}'),
-        TextColumn('{task.fields[speed]:.0f} examples/s'),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=not sys.stderr.isatty(),
+      TextColumn('train'),
+      BarColumn(),
+      MofNCompleteColumn(),
+      TextColumn('loss {task.fields[loss]:.4f}'),
+      TextColumn('{task.fields[speed]:.0f} examples/s'),
+      TimeRemainingColumn(),
+      console=Console(stderr=True),
+      disable=not sys.stderr.isatty(),
     )
     self._task = self._bar.add_task(
-        'train', total=steps, completed=step, loss=math.nan, speed=0.0
+      'train', total=steps, completed=step, loss=math.nan, speed=0.0
     )
 
   def update(self, step: int, loss: float) -> float:
@@ -105,8 +107,8 @@ class Meter:
       self._said = now
       left = (self._steps - step) * self._batch_size / max(speed, 1e-9)
       say(
-          f'step {step}/{self._steps}  loss {loss:.4f}  '
-          f'{speed:.0f} examples/s  {left:.0f} s left'
+        f'step {step}/{self._steps}  loss {loss:.4f}  '
+        f'{speed:.0f} examples/s  {left:.0f} s left'
       )
     return speed
 

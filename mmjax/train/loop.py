@@ -23,7 +23,7 @@ Results = dict[str, float]
 
 
 def train(
-    config: Config, workdir: Path, *, source: Path, argv: Sequence[str] = ()
+  config: Config, workdir: Path, *, source: Path, argv: Sequence[str] = ()
 ) -> Results:
   """Trains to `config.steps`, from the newest checkpoint if there is one.
 
@@ -48,8 +48,8 @@ def train(
   with Checkpoints(workdir / 'checkpoints', config.checkpoint) as checkpoints:
     state, step = _start(program, checkpoints)
     say(
-        f'{program.parameters:,} parameters on {jax.device_count()} '
-        f'{jax.default_backend()} device(s); step {step} of {config.steps}'
+      f'{program.parameters:,} parameters on {jax.device_count()} '
+      f'{jax.default_backend()} device(s); step {step} of {config.steps}'
     )
     with Logs(workdir, step=step) as logs:
       state = _run(config, program, state, step, checkpoints, logs)
@@ -76,7 +76,7 @@ def evaluate_last(config: Config, workdir: Path) -> Results:
 
 
 def score(
-    config: Config, program: Program, state: TrainState, workdir: Path
+  config: Config, program: Program, state: TrainState, workdir: Path
 ) -> Results:
   """Evaluates a state on the test split, logs it and writes the report."""
   say('evaluating on the test split')
@@ -92,25 +92,25 @@ def score(
 
 
 def _run(
-    config: Config,
-    program: Program,
-    state: TrainState,
-    step: int,
-    checkpoints: Checkpoints,
-    logs: Logs,
+  config: Config,
+  program: Program,
+  state: TrainState,
+  step: int,
+  checkpoints: Checkpoints,
+  logs: Logs,
 ) -> TrainState:
   """Steps to the end of the run, validating and saving on the way."""
   if step >= config.steps:
     return state
   schedule = config.optimizer.schedule(config.steps)
   batches = pipeline.train_batches(
-      config.data,
-      batch_size=config.batch_size,
-      seed=config.seed,
-      start_step=step,
-      workers=config.workers,
-      process_index=jax.process_index(),
-      process_count=jax.process_count(),
+    config.data,
+    batch_size=config.batch_size // jax.process_count(),
+    seed=config.seed,
+    start_step=step,
+    workers=config.workers,
+    process_index=jax.process_index(),
+    process_count=jax.process_count(),
   )
   late: tuple[int, Any] | None = None
   meter = Meter(steps=config.steps, step=step, batch_size=config.batch_size)
@@ -123,6 +123,7 @@ def _run(
     numbers = {k: ratio.value() for k, ratio in jax.device_get(metrics).items()}
     numbers['examples_per_second'] = meter.update(at, numbers['loss'])
     numbers['learning_rate'] = float(schedule(at - 1))
+    numbers['skipped'] = len(batches.skipped)
     logs.write(at, 'train', numbers)
 
   try:
@@ -143,9 +144,7 @@ def _run(
             numbers = evaluate(config, program, state, 'validation').numbers
             logs.write(step, 'val', numbers)
           position = {'step': step, 'examples': step * config.batch_size}
-          checkpoints.save(
-              state, step=step, position=position, numbers=numbers
-          )
+          checkpoints.save(state, step=step, position=position, numbers=numbers)
           meter.pause()
         if done:
           break
@@ -176,7 +175,7 @@ class _Interrupt:
 
 
 def _start(
-    program: Program, checkpoints: Checkpoints
+  program: Program, checkpoints: Checkpoints
 ) -> tuple[TrainState, int]:
   latest = checkpoints.latest()
   if latest is None:
@@ -198,10 +197,10 @@ def _check_same_run(config: Config, workdir: Path) -> None:
 
 
 def _write_config(
-    config: Config, workdir: Path, *, source: Path, argv: Sequence[str]
+  config: Config, workdir: Path, *, source: Path, argv: Sequence[str]
 ) -> None:
   (workdir / 'config.json').write_text(
-      json.dumps(to_json(config), indent=2) + '\n'
+    json.dumps(to_json(config), indent=2) + '\n'
   )
   # JSON cannot rebuild modules; the file and the options can.
   shutil.copyfile(source, workdir / 'config.py')

@@ -42,29 +42,29 @@ class AdamW:
   def schedule(self, steps: int) -> optax.Schedule:
     """Learning rate as a function of the step, over a run of `steps`."""
     return optax.warmup_cosine_decay_schedule(
-        init_value=0.0,
-        peak_value=self.peak_lr,
-        warmup_steps=max(1, round(self.warmup * steps)),
-        decay_steps=max(2, steps),
-        end_value=self.end_lr,
+      init_value=0.0,
+      peak_value=self.peak_lr,
+      warmup_steps=max(1, round(self.warmup * steps)),
+      decay_steps=max(2, steps),
+      end_value=self.end_lr,
     )
 
   def build(self, steps: int) -> optax.GradientTransformation:
     """The Optax transformation for a run of `steps`."""
     return optax.chain(
-        optax.clip_by_global_norm(self.clip_norm),
-        optax.adamw(
-            self.schedule(steps),
-            b1=self.b1,
-            b2=self.b2,
-            weight_decay=self.weight_decay,
-            mask=decayed,
-        ),
+      optax.clip_by_global_norm(self.clip_norm),
+      optax.adamw(
+        self.schedule(steps),
+        b1=self.b1,
+        b2=self.b2,
+        weight_decay=self.weight_decay,
+        mask=decayed,
+      ),
     )
 
 
 def decayed(params: Any) -> Any:
   """True for the leaves that weight decay applies to, by their name."""
   return jax.tree_util.tree_map_with_path(
-      lambda path, _: path[-1].key in _DECAYED, params
+    lambda path, _: path[-1].key in _DECAYED, params
   )

@@ -53,14 +53,14 @@ def make_program(config: Config) -> Program:
   augment = []
   if config.drop_modalities:
     augment.append(
-        functools.partial(_drop_modalities, rates=config.drop_modalities)
+      functools.partial(_drop_modalities, rates=config.drop_modalities)
     )
   step = make_train_step(
-      config.model,
-      config.objectives,
-      tx,
-      augment=augment,
-      compute_dtype=dtype,
+    config.model,
+    config.objectives,
+    tx,
+    augment=augment,
+    compute_dtype=dtype,
   )
   init = make_init(config.model, tx)
   batch = _batch_shapes(config)
@@ -72,36 +72,36 @@ def make_program(config: Config) -> Program:
 
   whole = sharding.replicated(mesh)
   state = jax.tree.map(
-      lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=whole), state
+    lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=whole), state
   )
   # The batch's values do not matter, so none is carried into the program.
   make_state = jax.jit(
-      lambda key: init(key, jax.tree.map(_zeros, batch)), out_shardings=whole
+    lambda key: init(key, jax.tree.map(_zeros, batch)), out_shardings=whole
   )
   compiled = jax.jit(step, donate_argnums=0, out_shardings=whole)
   return Program(
-      mesh=mesh,
-      state=state,
-      init=lambda: make_state(init_key),
-      step=lambda state, batch: compiled(state, batch, step_key),
-      predict=jax.jit(make_predict(config.model, compute_dtype=dtype)),
-      parameters=count_parameters(state.params),
+    mesh=mesh,
+    state=state,
+    init=lambda: make_state(init_key),
+    step=lambda state, batch: compiled(state, batch, step_key),
+    predict=jax.jit(make_predict(config.model, compute_dtype=dtype)),
+    parameters=count_parameters(state.params),
   )
 
 
 def evaluate(
-    config: Config, program: Program, state: TrainState, split: str
+  config: Config, program: Program, state: TrainState, split: str
 ) -> Evaluation:
   """Runs every evaluator of the config on a split."""
 
   def batches(view: str = 'default') -> Iterator[Batch]:
     for batch in pipeline.eval_batches(
-        config.data,
-        split,
-        view=view,
-        batch_size=config.batch_size,
-        process_index=jax.process_index(),
-        process_count=jax.process_count(),
+      config.data,
+      split,
+      view=view,
+      batch_size=config.batch_size // jax.process_count(),
+      process_index=jax.process_index(),
+      process_count=jax.process_count(),
     ):
       yield sharding.place(batch, program.mesh)
 
@@ -109,6 +109,9 @@ def evaluate(
   numbers, figures = {}, {}
   for evaluator in config.evaluators.values():
     found = evaluator(predict, batches, config.data.classes)
+    twice = numbers.keys() & found.numbers.keys()
+    if twice:
+      raise InputError(f'two evaluators report {min(twice)!r}')
     numbers.update(found.numbers)
     figures.update(found.figures)
   return Evaluation(numbers, figures)
@@ -118,22 +121,20 @@ def _drop_modalities(batch: Batch, keys: jax.Array, *, rates) -> Batch:
   unknown = [name for name in rates if name not in batch['mask']]
   if unknown:
     raise ValueError(
-        f'drop_modalities names {unknown[0]!r}, the data has '
-        f'{sorted(batch["mask"])}'
+      f'drop_modalities names {unknown[0]!r}, the data has '
+      f'{sorted(batch["mask"])}'
     )
   return masking.drop_modalities(batch, keys, rates)
 
 
 def _batch_shapes(config: Config) -> Any:
   """Shapes of a global batch, learned from the first training examples."""
-  batch = next(
-      iter(pipeline.eval_batches(config.data, 'train', batch_size=1))
-  )
+  batch = next(iter(pipeline.eval_batches(config.data, 'train', batch_size=1)))
   return jax.tree.map(
-      lambda x: jax.ShapeDtypeStruct(
-          (config.batch_size, *x.shape[1:]), jnp.asarray(x).dtype
-      ),
-      batch,
+    lambda x: jax.ShapeDtypeStruct(
+      (config.batch_size, *x.shape[1:]), jnp.asarray(x).dtype
+    ),
+    batch,
   )
 
 

@@ -1,7 +1,7 @@
 """Where arrays live: the mesh, and the placing of batches and state on it."""
 
-from collections.abc import Iterator
 from collections import deque
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -15,7 +15,7 @@ def make_mesh() -> Mesh:
   """All devices of all processes along one axis, `data`."""
   # Auto: under Explicit axes a product with the gathered side cannot trace.
   return jax.make_mesh(
-      (jax.device_count(),), ('data',), axis_types=(AxisType.Auto,)
+    (jax.device_count(),), ('data',), axis_types=(AxisType.Auto,)
   )
 
 
@@ -34,7 +34,7 @@ def check_batch_size(batch_size: int) -> None:
   devices = jax.device_count()
   if batch_size % devices:
     raise InputError(
-        f'batch_size {batch_size} is not divisible by the {devices} devices'
+      f'batch_size {batch_size} is not divisible by the {devices} devices'
     )
 
 
@@ -42,8 +42,8 @@ def place(batch: Any, mesh: Mesh) -> Batch:
   """Makes a global batch of the rows that each process holds."""
   sharding = by_example(mesh)
   return jax.tree.map(
-      lambda x: jax.make_array_from_process_local_data(sharding, np.asarray(x)),
-      batch,
+    lambda x: jax.make_array_from_process_local_data(sharding, np.asarray(x)),
+    batch,
   )
 
 

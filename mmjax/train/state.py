@@ -31,7 +31,7 @@ class TrainState(NamedTuple):
 
 
 def make_init(
-    model: nn.Module, tx: optax.GradientTransformation
+  model: nn.Module, tx: optax.GradientTransformation
 ) -> Callable[[PRNGKeyArray, Batch], TrainState]:
   """Makes the pure function that creates a state.
 

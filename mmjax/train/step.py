@@ -33,20 +33,20 @@ class Objective(Protocol):
     ...
 
   def __call__(
-      self, outputs: Outputs, batch: Batch, *, axis_name: str | None = None
+    self, outputs: Outputs, batch: Batch, *, axis_name: str | None = None
   ) -> Mapping[str, Term]:
     """Computes per-example losses and weights; never averages."""
     ...
 
 
 def make_train_step(
-    model: nn.Module,
-    objectives: Mapping[str, Objective],
-    tx: optax.GradientTransformation,
-    *,
-    axis_name: str | None = None,
-    augment: Sequence[Augment] = (),
-    compute_dtype: Any = jnp.float32,
+  model: nn.Module,
+  objectives: Mapping[str, Objective],
+  tx: optax.GradientTransformation,
+  *,
+  axis_name: str | None = None,
+  augment: Sequence[Augment] = (),
+  compute_dtype: Any = jnp.float32,
 ) -> Callable[[TrainState, Batch, PRNGKeyArray], tuple[TrainState, Metrics]]:
   """Makes the pure function that does one step of training.
 
@@ -71,11 +71,11 @@ def make_train_step(
   def losses(params, collections, batch, dropout_key):
     variables = {'params': cast(params, compute_dtype), **collections}
     outputs, changed = model.apply(
-        variables,
-        batch,
-        train=True,
-        rngs={'dropout': dropout_key},
-        mutable=list(collections),
+      variables,
+      batch,
+      train=True,
+      rngs={'dropout': dropout_key},
+      mutable=list(collections),
     )
     total, metrics = jnp.zeros(()), {}
     for name, objective in objectives.items():
@@ -100,7 +100,7 @@ def make_train_step(
       keys = jax.vmap(jax.random.fold_in, (None, 0))(one, batch['index'])
       batch = function(batch, keys)
     (loss, (metrics, changed)), gradients = jax.value_and_grad(
-        losses, has_aux=True
+      losses, has_aux=True
     )(state.params, state.collections, batch, dropout_key)
     loss, metrics, gradients = psum((loss, metrics, gradients), axis_name)
     updates, opt_state = tx.update(gradients, state.opt_state, state.params)
@@ -108,18 +108,18 @@ def make_train_step(
     norm = optax.tree.norm(gradients)
     metrics['gradient_norm'] = Ratio(norm, jnp.ones(()))
     return TrainState(
-        step=state.step + 1,
-        params=optax.apply_updates(state.params, updates),
-        opt_state=opt_state,
-        ema=state.ema,
-        collections=changed,
+      step=state.step + 1,
+      params=optax.apply_updates(state.params, updates),
+      opt_state=opt_state,
+      ema=state.ema,
+      collections=changed,
     ), metrics
 
   return step
 
 
 def make_predict(
-    model: nn.Module, *, compute_dtype: Any = jnp.float32
+  model: nn.Module, *, compute_dtype: Any = jnp.float32
 ) -> Callable[[TrainState, Batch], Outputs]:
   """Makes the pure function that runs the model without training it.
 
@@ -130,7 +130,7 @@ def make_predict(
   def predict(state: TrainState, batch: Batch) -> Outputs:
     params = cast(state.params, compute_dtype)
     return model.apply(
-        {'params': params, **state.collections}, batch, train=False
+      {'params': params, **state.collections}, batch, train=False
     )
 
   return predict
@@ -139,6 +139,6 @@ def make_predict(
 def cast(params: Any, dtype: Any) -> Any:
   """Casts the floating-point leaves."""
   return jax.tree.map(
-      lambda x: x.astype(dtype) if jnp.issubdtype(x.dtype, jnp.floating) else x,
-      params,
+    lambda x: x.astype(dtype) if jnp.issubdtype(x.dtype, jnp.floating) else x,
+    params,
   )

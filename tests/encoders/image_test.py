@@ -18,7 +18,7 @@ def test_integers_and_floats_and_normalisation_agree(rng):
   np.testing.assert_allclose(got.x, want.x, atol=1e-5)
   # Normalised outside, the same model without normalisation says the same.
   plain = ViT(
-      patch_size=4, width=16, depth=1, heads=2, mean=(0.0,) * 3, std=(1.0,) * 3
+    patch_size=4, width=16, depth=1, heads=2, mean=(0.0,) * 3, std=(1.0,) * 3
   )
   outside = (pixels / 255 - IMAGENET_MEAN) / IMAGENET_STD
   got = plain.apply(variables, jnp.asarray(outside, jnp.float32), HERE)
@@ -27,16 +27,23 @@ def test_integers_and_floats_and_normalisation_agree(rng):
 
 def test_patches_are_the_strided_convolution(rng):
   image = jnp.asarray(rng.random((2, 8, 12, 3)), jnp.float32)
-  vit = ViT(patch_size=4, width=16, depth=0, heads=2,
-            positions=SinCosPositions(), mean=(0.0,) * 3, std=(1.0,) * 3)
+  vit = ViT(
+    patch_size=4,
+    width=16,
+    depth=0,
+    heads=2,
+    positions=SinCosPositions(),
+    mean=(0.0,) * 3,
+    std=(1.0,) * 3,
+  )
   tokens, variables = vit.init_with_output(jax.random.key(0), image, HERE)
   kernel = variables['params']['patches']['kernel'].reshape(4, 4, 3, 16)
   conv = jax.lax.conv_general_dilated(
-      image, kernel, (4, 4), 'VALID', dimension_numbers=('NHWC', 'HWIO', 'NHWC')
+    image, kernel, (4, 4), 'VALID', dimension_numbers=('NHWC', 'HWIO', 'NHWC')
   ).reshape(2, 6, 16)
   x = conv + SinCosPositions()((2, 3), 16)[None]
   x = (x - x.mean(-1, keepdims=True)) / jnp.sqrt(
-      x.var(-1, keepdims=True) + 1e-6
+    x.var(-1, keepdims=True) + 1e-6
   )
   np.testing.assert_allclose(tokens.x, x, atol=1e-4)
 

@@ -28,7 +28,7 @@ def test_what_follows_the_end_of_text_is_padding():
   mask = jnp.ones_like(text, bool)
   tokens, variables = encoder.init_with_output(jax.random.key(0), text, mask)
   np.testing.assert_array_equal(
-      tokens.mask, [[True, True, True, False, False], [True] * 5]
+    tokens.mask, [[True, True, True, False, False], [True] * 5]
   )
   other = encoder.apply(variables, text.at[0, 3].set(99), mask)
   np.testing.assert_array_equal(other.x[0, :3], tokens.x[0, :3])

@@ -41,21 +41,22 @@ def test_multi_head_attention_is_a_sum_over_heads(rng):
   arrays = jnp.asarray(x), jnp.asarray(context)
   params = layer.init(jax.random.key(0), *arrays)['params']
   params = jax.tree.map(
-      lambda p: jnp.asarray(rng.normal(size=p.shape), jnp.float32), params
+    lambda p: jnp.asarray(rng.normal(size=p.shape), jnp.float32), params
   )
   got = layer.apply({'params': params}, *arrays)
   p = jax.tree.map(np.asarray, params)
   want = np.broadcast_to(p['out']['bias'], x.shape).copy()
   for head in range(2):
+
     def project(name, array, head=head):
       kernel, bias = p[name]['kernel'][:, head], p[name]['bias'][head]
       return (array @ kernel + bias)[:, None]
 
     out = _numpy_attention(
-        project('query', x),
-        project('key', context),
-        project('value', context),
-        np.ones((2, 4, 5), bool),
+      project('query', x),
+      project('key', context),
+      project('value', context),
+      np.ones((2, 4, 5), bool),
     )[:, 0]
     want += out @ p['out']['kernel'][head]
   np.testing.assert_allclose(got, want, atol=2e-5)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from mmjax.layers.embed import (
-    LearnedPositions,
-    NgramEmbedding,
-    SinCosPositions,
-    hash_ngrams,
+  LearnedPositions,
+  NgramEmbedding,
+  SinCosPositions,
+  hash_ngrams,
 )
 
 
@@ -61,7 +61,7 @@ def test_ngram_hash_fills_its_buckets_evenly(rng):
   text = jnp.asarray(rng.integers(100, 126, size=(64, 256)))
   for buckets in (1000, 1024):
     counts = np.bincount(
-        np.asarray(hash_ngrams(text, 3) % buckets).ravel(), minlength=buckets
+      np.asarray(hash_ngrams(text, 3) % buckets).ravel(), minlength=buckets
     )
     # 17,576 possible trigrams: a fair hash leaves no bucket near empty.
     assert counts.max() < 4 * counts.mean()

@@ -8,15 +8,21 @@ from mmjax.layers.spectrogram import LogMel
 
 
 @pytest.mark.parametrize(
-    ('n_fft', 'hop', 'mels', 'samples'),
-    [(512, 160, 64, 16_000), (400, 160, 80, 7_999), (1024, 256, 128, 20_480)],
+  ('n_fft', 'hop', 'mels', 'samples'),
+  [(512, 160, 64, 16_000), (400, 160, 80, 7_999), (1024, 256, 128, 20_480)],
 )
 def test_mel_is_librosas(rng, n_fft, hop, mels, samples):
   wave = rng.uniform(-1, 1, size=(2, samples)).astype(np.float32)
   got = LogMel(n_fft=n_fft, hop=hop, mels=mels).mel(jnp.asarray(wave))
   want = librosa.feature.melspectrogram(
-      y=wave, sr=16_000, n_fft=n_fft, hop_length=hop, n_mels=mels,
-      center=True, pad_mode='constant', power=2.0,
+    y=wave,
+    sr=16_000,
+    n_fft=n_fft,
+    hop_length=hop,
+    n_mels=mels,
+    center=True,
+    pad_mode='constant',
+    power=2.0,
   ).transpose(0, 2, 1)[:, : got.shape[1]]
   assert got.shape[1] == -(-samples // hop)
   np.testing.assert_allclose(got, want, atol=1e-4, rtol=1e-4)
@@ -51,9 +57,7 @@ def test_padding_changes_neither_features_nor_gradient(rng, poison):
   for a, b in zip(got, want, strict=True):
     np.testing.assert_array_equal(a, b)
   # The array's length is no part of the clip: the clip alone says the same.
-  alone, frames = mel(
-      jnp.asarray(wave[:, :real]), jnp.ones((1, real), bool)
-  )
+  alone, frames = mel(jnp.asarray(wave[:, :real]), jnp.ones((1, real), bool))
   n = frames.shape[1]
   np.testing.assert_allclose(want[0][:, :n], alone, atol=1e-5)
   np.testing.assert_array_equal(want[1][:, :n], frames)

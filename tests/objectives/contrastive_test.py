@@ -12,19 +12,21 @@ PAIR = (('image', 'text'),)
 def _case(rng, b=8, d=5):
   def unit():
     x = rng.normal(size=(b, d))
-    return jnp.asarray(x / np.linalg.norm(x, axis=1, keepdims=True), jnp.float32)
+    return jnp.asarray(
+      x / np.linalg.norm(x, axis=1, keepdims=True), jnp.float32
+    )
 
   outputs = {
-      'embeddings': {'image': unit(), 'text': unit()},
-      'shared': {'logit_scale': jnp.float32(7.0), 'logit_bias': jnp.float32(-2)},
+    'embeddings': {'image': unit(), 'text': unit()},
+    'shared': {'logit_scale': jnp.float32(7.0), 'logit_bias': jnp.float32(-2)},
   }
   batch = {
-      'mask': {
-          'image': jnp.asarray(np.arange(b) != 1),
-          'text': jnp.asarray(np.arange(b * 3).reshape(b, 3) // 3 != 4),
-      },
-      'weight': jnp.asarray([1, 1, 0.5, 0, 1, 1, 2, 1], jnp.float32)[:b],
-      'group': jnp.asarray([0, 1, 2, 3, 4, 5, 2, 6])[:b],
+    'mask': {
+      'image': jnp.asarray(np.arange(b) != 1),
+      'text': jnp.asarray(np.arange(b * 3).reshape(b, 3) // 3 != 4),
+    },
+    'weight': jnp.asarray([1, 1, 0.5, 0, 1, 1, 2, 1], jnp.float32)[:b],
+    'group': jnp.asarray([0, 1, 2, 3, 4, 5, 2, 6])[:b],
   }
   return outputs, batch
 
@@ -58,8 +60,8 @@ def test_loss_is_that_of_the_batch_without_what_is_absent(rng, kind, same):
   outputs, batch = _case(rng)
   term = kind(pairs=PAIR, same=same)(outputs, batch)['image_text']
   x, y = (
-      np.asarray(outputs['embeddings'][m], np.float64)[REAL]
-      for m in ('image', 'text')
+    np.asarray(outputs['embeddings'][m], np.float64)[REAL]
+    for m in ('image', 'text')
   )
   group = np.asarray(batch['group'])[REAL]
   negatives = np.ones((len(REAL),) * 2, bool)
@@ -82,28 +84,26 @@ def test_negatives_come_from_all_devices_and_so_do_gradients(rng, kind):
 
   def total(embeddings, batch, axis_name):
     term = objective(
-        {**outputs, 'embeddings': embeddings}, batch, axis_name=axis_name
+      {**outputs, 'embeddings': embeddings}, batch, axis_name=axis_name
     )['image_text']
     return (term.loss * term.weight).sum()
 
-  want, gradient = jax.value_and_grad(total)(
-      outputs['embeddings'], batch, None
-  )
+  want, gradient = jax.value_and_grad(total)(outputs['embeddings'], batch, None)
 
   def split(tree):
     return jax.tree.map(lambda x: x.reshape(4, 2, *x.shape[1:]), tree)
 
   got, got_gradient = jax.vmap(
-      jax.value_and_grad(lambda e, b: total(e, b, 'devices')),
-      axis_name='devices',
+    jax.value_and_grad(lambda e, b: total(e, b, 'devices')),
+    axis_name='devices',
   )(split(outputs['embeddings']), split(batch))
   np.testing.assert_allclose(got.sum(), want, rtol=1e-5)
   jax.tree.map(
-      lambda a, b: np.testing.assert_allclose(
-          a.reshape(b.shape), b, rtol=1e-4, atol=1e-5
-      ),
-      got_gradient,
-      gradient,
+    lambda a, b: np.testing.assert_allclose(
+      a.reshape(b.shape), b, rtol=1e-4, atol=1e-5
+    ),
+    got_gradient,
+    gradient,
   )
 
 
@@ -115,7 +115,7 @@ def test_several_pairs_are_several_terms(rng):
   terms = Contrastive(pairs=pairs)(outputs, batch)
   assert list(terms) == ['image_text', 'text_audio']
   np.testing.assert_allclose(
-      terms['image_text'].loss, terms['text_audio'].loss, rtol=1e-6
+    terms['image_text'].loss, terms['text_audio'].loss, rtol=1e-6
   )
   with pytest.raises(ValueError, match="needs an embedding of 'video'"):
     Contrastive(pairs=(('image', 'video'),))(outputs, batch)

@@ -9,9 +9,9 @@ from mmjax.objectives.supervised import Classification
 
 def _batch(**more):
   return {
-      'mask': {'audio': jnp.array([True, True, False, True])},
-      'weight': jnp.array([1.0, 0.0, 2.0, 1.0]),
-      **more,
+    'mask': {'audio': jnp.array([True, True, False, True])},
+    'weight': jnp.array([1.0, 0.0, 2.0, 1.0]),
+    **more,
   }
 
 
@@ -19,15 +19,15 @@ def test_softmax_is_sklearns_log_loss_over_what_is_known(rng):
   logits = rng.normal(size=(4, 3)).astype(np.float32)
   label = np.array([2, 0, 1, -1], np.int32)
   term = Classification()(
-      {'logits': {'label': jnp.asarray(logits)}},
-      _batch(label=jnp.asarray(label)),
+    {'logits': {'label': jnp.asarray(logits)}},
+    _batch(label=jnp.asarray(label)),
   )['label']
   np.testing.assert_array_equal(term.weight, [1, 0, 2, 0])
   want = sklearn.metrics.log_loss(
-      label[:3],
-      scipy.special.softmax(logits[:3].astype(np.float64), axis=1),
-      sample_weight=[1, 0, 2],
-      labels=[0, 1, 2],
+    label[:3],
+    scipy.special.softmax(logits[:3].astype(np.float64), axis=1),
+    sample_weight=[1, 0, 2],
+    labels=[0, 1, 2],
   )
   total = (term.loss * term.weight).sum() / term.weight.sum()
   np.testing.assert_allclose(total, want, rtol=1e-5)
@@ -48,8 +48,8 @@ def test_sigmoid_decides_each_class_alone(rng, smooth):
   logits = rng.normal(size=(4, 3)).astype(np.float32)
   target = np.array([[1, 0, 1], [0, 0, 0], [1, -1, 0], [-1, -1, -1]])
   term = Classification(kind='sigmoid', label_smoothing=smooth)(
-      {'logits': {'label': jnp.asarray(logits)}},
-      _batch(label=jnp.asarray(target)),
+    {'logits': {'label': jnp.asarray(logits)}},
+    _batch(label=jnp.asarray(target)),
   )['label']
   p = scipy.special.expit(logits.astype(np.float64))
   soft = target * (1 - smooth) + smooth / 2
@@ -63,10 +63,10 @@ def test_binary_targets_need_no_axis_of_their_own(rng):
   logits = jnp.asarray(rng.normal(size=(4, 1)), jnp.float32)
   outputs = {'logits': {'label': logits}}
   flat = Classification(kind='sigmoid')(
-      outputs, _batch(label=jnp.array([1, 0, 1, 0]))
+    outputs, _batch(label=jnp.array([1, 0, 1, 0]))
   )
   deep = Classification(kind='sigmoid')(
-      outputs, _batch(label=jnp.array([[1], [0], [1], [0]]))
+    outputs, _batch(label=jnp.array([[1], [0], [1], [0]]))
   )
   np.testing.assert_array_equal(flat['label'].loss, deep['label'].loss)
 
