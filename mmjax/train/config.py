@@ -6,6 +6,7 @@ is the field of the very module that will run.
 """
 
 import dataclasses
+import difflib
 import importlib.util
 import sys
 from collections.abc import Mapping, Sequence
@@ -93,14 +94,11 @@ def load_config(path: Path, args: Sequence[str] = ()) -> Config:
     SystemExit: an option is unknown or its value of the wrong type (code 2), or
       help was asked for (code 0); said on the terminal.
   """
-  if not path.is_file():
-    raise InputError(f'no config file {path}')
+  module = _import(path)
+  if not hasattr(module, 'get_config'):
+    raise InputError(f'{path} defines no get_config()')
   try:
-    default = _import(path).get_config()
-  except AttributeError as error:
-    if 'get_config' not in str(error):
-      raise
-    raise InputError(f'{path} defines no get_config()') from error
+    default = module.get_config()
   except ValueError as error:
     raise InputError(f'{path}: {error}') from error
   if not args:
@@ -118,6 +116,11 @@ def load_config(path: Path, args: Sequence[str] = ()) -> Config:
 
 
 def _import(path: Path) -> Any:
+  if not path.is_file():
+    names = [other.name for other in path.parent.glob('*.py')]
+    near = difflib.get_close_matches(path.name, names)
+    hint = f'; near names: {", ".join(near)}' if near else ''
+    raise InputError(f'no config file {path}{hint}')
   name = f'mmjax_config_{path.stem}'
   spec = importlib.util.spec_from_file_location(name, path)
   if spec is None or spec.loader is None:
@@ -125,7 +128,10 @@ def _import(path: Path) -> Any:
   module = importlib.util.module_from_spec(spec)
   # Data workers find classes that a config defines by the module's name.
   sys.modules[name] = module
-  spec.loader.exec_module(module)
+  try:
+    spec.loader.exec_module(module)
+  except SyntaxError as error:
+    raise InputError(f'{path} is not valid Python: {error}') from error
   return module
 
 

@@ -8,7 +8,7 @@ and then adds the gradients up once.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import flax.linen as nn
 import jax
@@ -24,6 +24,7 @@ Metrics = dict[str, Ratio]
 Augment = Callable[[Batch, Key[Array, ' b']], Batch]
 
 
+@runtime_checkable
 class Objective(Protocol):
   """A frozen dataclass that turns outputs into terms of the loss."""
 

@@ -51,7 +51,8 @@ def test_absent_examples_give_no_nan_gradient(rng, random_params):
   @jax.grad
   def gradient(params):
     return sum(
-      x.sum() for x in model.apply({'params': params}, batch)['embeddings'].values()
+      x.sum()
+      for x in model.apply({'params': params}, batch)['embeddings'].values()
     )
 
   leaves = jax.tree.leaves(gradient(params))
@@ -93,7 +94,9 @@ def test_fused_model_answers_through_every_head(rng, random_params):
     changed['logits']['language'], outputs['logits']['language']
   )
   moved = np.abs(changed['logits']['label'] - outputs['logits']['label'])
-  np.testing.assert_array_equal(moved.max(axis=1) > 1e-5, batch['mask']['image'])
+  np.testing.assert_array_equal(
+    moved.max(axis=1) > 1e-5, batch['mask']['image']
+  )
 
 
 def test_what_does_not_fit_is_named(rng):

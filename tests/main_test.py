@@ -1,0 +1,104 @@
+"""What a person at the command line meets: one line, code 2, nothing left."""
+
+import pytest
+
+from mmjax.main import main
+
+TINY = 'tests/train/tiny.py'
+
+
+@pytest.fixture
+def run(tmp_path, capsys, monkeypatch, request):
+  monkeypatch.chdir(request.config.rootpath)
+
+  def run(*options, config=TINY):
+    workdir = tmp_path / 'workdir'
+    args = ['--workdir', str(workdir)]
+    if config is not None:
+      args = ['--config', str(config), *args]
+    try:
+      code = main([*args, *options])
+    except SystemExit as error:
+      code = error.code
+    said = capsys.readouterr()
+    assert not workdir.exists()
+    assert 'Traceback' not in said.err + said.out
+    return code, said.out, said.err
+
+  return run
+
+
+@pytest.mark.parametrize(
+  ('options', 'message'),
+  [
+    (['--stepz', '3'], '--stepz'),
+    (['--steps', 'many'], 'many'),
+    (['--optimizer.peak-lr', 'fast'], 'fast'),
+    (['--optimizer.peak-lr', '-1'], 'peak_lr -1.0 is not positive'),
+    (['--steps', '0'], 'steps 0 is below 1'),
+    (['--batch-size', '12'], 'batch_size 12 is not divisible by the 8 devices'),
+    (
+      ['--model.encoders.image.heads', '3'],
+      'width 16 is not divisible by heads 3',
+    ),
+    (
+      ['--model.encoders.image.patch-size', '3'],
+      'image 8x8 is not divisible by patch_size 3',
+    ),
+    (['--objectives.classify.head', 'colour'], "no head 'colour'"),
+    (['--drop-modalities.image', '1.5'], 'drop_modalities.image 1.5 is not in'),
+    (['--evaluate'], 'no checkpoints in'),
+  ],
+)
+def test_bad_options_get_one_message_and_code_2(run, options, message):
+  code, out, err = run(*options)
+  assert code == 2
+  assert out == ''
+  assert message in ' '.join(err.split())
+
+
+def test_an_unknown_option_is_told_the_near_name(run):
+  _, _, err = run('--optimizer.peek-lr', '3')
+  assert '--optimizer.peak-lr' in err
+
+
+def test_bad_config_files_are_named(run, tmp_path):
+  code, _, err = run(config='configs/digit.py')
+  assert code == 2
+  assert (
+    err == 'error: no config file configs/digit.py; near names: digits.py\n'
+  )
+  code, _, err = run(config=None)
+  assert (code, err.count('\n')) == (2, 1)
+  assert '--config FILE is required' in err
+  empty = tmp_path / 'empty.py'
+  empty.write_text('x = 1\n')
+  code, _, err = run(config=empty)
+  assert (code, err) == (2, f'error: {empty} defines no get_config()\n')
+  broken = tmp_path / 'broken.py'
+  broken.write_text('def get_config(:\n')
+  code, _, err = run(config=broken)
+  assert code == 2
+  assert f'{broken} is not valid Python' in err
+
+
+def test_a_data_folder_that_is_not_there_is_named(run, tmp_path):
+  code, out, err = run(
+    '--data.root', str(tmp_path / 'nowhere'), config='configs/stamps.py'
+  )
+  assert (code, out, err.count('\n')) == (2, '', 1)
+  assert str(tmp_path / 'nowhere') in err
+  assert 'tuxpaint-stamps-default' in err
+  assert '--data.root' in err
+
+
+def test_help_lists_every_field_with_its_text(run):
+  code, out, err = run('--help')
+  assert code == 0
+  said = ' '.join((out + err).split())
+  assert '--workdir' in said
+  assert '--model.encoders.image.width' in said
+  assert 'Learning rate at the end of the warm-up.' in said
+  code, out, err = run('--help', config=None)
+  assert code == 0
+  assert '--config' in out + err
