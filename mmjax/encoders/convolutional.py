@@ -29,11 +29,13 @@ class ConvolutionalEncoder(nn.Module):
     >>> tokens, params = encoder.init_with_output(
     ...     jax.random.key(0), image, mask)
     >>> tokens.x.shape
-    (2, 64, 32)
+    (2, 16, 32)
   """
 
-  widths: tuple[int, ...] = (32, 64, 128, 256)
+  widths: tuple[int, ...] = (32, 64, 128)
   """Features of each stage; the last is the width of the tokens."""
+  patch_size: int = 4
+  """Side, in pixels, of what one place of the first stage sees."""
   groups: int = 8
   """Groups of each norm; they divide every width."""
   dropout: float = 0.0
@@ -83,7 +85,9 @@ class ConvolutionalEncoder(nn.Module):
     mean, std = jnp.asarray((self.mean, self.std))[:, None, None, None]
     x = (x - mean) / std
     for i, width in enumerate(self.widths):
-      x = nn.Conv(width, (3, 3), strides=2, name=f'down_{i}')(x)
+      # The first stage starts from patches: full resolution costs the most.
+      size, stride = (self.patch_size,) * 2 if i == 0 else (3, 2)
+      x = nn.Conv(width, (size, size), strides=stride, name=f'down_{i}')(x)
       x = ConvolutionalBlock(
         groups=self.groups, dropout=self.dropout, name=f'block_{i}'
       )(x, train=train)

@@ -19,7 +19,7 @@ from mmjax.train.report import write_report
 from mmjax.train.state import TrainState
 from mmjax.types import InputError
 
-Results = dict[str, float]
+Results = dict[str, float | int]
 
 
 def train(

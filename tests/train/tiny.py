@@ -31,7 +31,7 @@ def get_config() -> Config:
     drop_modalities={'image': 0.3, 'text': 0.3},
     optimizer=AdamW(peak_lr=1e-2),
     batch_size=32,
-    steps=24,
+    steps=40,
     log_every=4,
     checkpoint=Checkpointing(every=8),
   )
