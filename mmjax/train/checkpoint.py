@@ -22,7 +22,7 @@ class Checkpoints:
     """Opens the folder; creates it only where `options` ask for saving."""
     policy, best = None, None
     if options is not None:
-      kept = [preservation_policy.LatestN(options.keep)]
+      kept: list[Any] = [preservation_policy.LatestN(options.keep)]
       if options.best is not None:
         best = _metric(options.best)
         kept.append(preservation_policy.BestN(get_metric_fn=best, n=1))

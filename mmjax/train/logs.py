@@ -8,6 +8,9 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import jax
+import numpy as np
+import optax
 from rich.console import Console
 from rich.progress import (
   BarColumn,
@@ -17,6 +20,8 @@ from rich.progress import (
   TimeRemainingColumn,
 )
 from tensorboardX import SummaryWriter
+
+from mmjax.metrics import Ratio
 
 # Without a terminal a line now and then stands in for the bar.
 _SECONDS_BETWEEN_LINES = 10.0
@@ -124,3 +129,38 @@ class Meter:
   def __exit__(self, *_) -> None:
     """Ends the bar."""
     self._bar.stop()
+
+
+class LateMetrics:
+  """Writes a step's metrics when the next step has been started.
+
+  Fetching them waits for the step that computes them; a step later it is done
+  already, and the device has not been kept waiting.
+  """
+
+  def __init__(self, logs: Logs, meter: Meter, *, rate: optax.Schedule):
+    """Writes to `logs`, with the learning rate that `rate` gives."""
+    self._logs, self._meter, self._rate = logs, meter, rate
+    self._kept: tuple[int, Mapping[str, Ratio]] | None = None
+
+  def keep(self, step: int, metrics: Mapping[str, Ratio]) -> None:
+    """Remembers the metrics of a step, still on the device."""
+    self._kept = step, metrics
+
+  def write(self, *, skipped: int) -> None:
+    """Fetches and writes what was kept, if anything was.
+
+    Args:
+      skipped: records of the data that could not be read, so far.
+    """
+    if self._kept is None:
+      return
+    step, metrics = self._kept
+    self._kept = None
+    fetched = jax.device_get(dict(metrics))
+    numbers = {name: ratio.value() for name, ratio in fetched.items()}
+    numbers['learning_rate'] = float(np.asarray(self._rate(step - 1)))
+    numbers['skipped'] = skipped
+    speed = self._meter.update(step, numbers['loss'])
+    numbers['examples_per_second'] = speed
+    self._logs.write(step, 'train', numbers)

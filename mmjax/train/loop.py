@@ -2,10 +2,8 @@
 
 import json
 import shutil
-import signal
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import jax
 
@@ -13,7 +11,8 @@ from mmjax.data import pipeline
 from mmjax.train import sharding
 from mmjax.train.checkpoint import Checkpoints
 from mmjax.train.config import Config, differences, to_json
-from mmjax.train.logs import Logs, Meter, say
+from mmjax.train.interrupt import Interrupt
+from mmjax.train.logs import LateMetrics, Logs, Meter, say
 from mmjax.train.program import Program, evaluate, make_program
 from mmjax.train.report import write_report
 from mmjax.train.state import TrainState
@@ -102,7 +101,6 @@ def _run(
   """Steps to the end of the run, validating and saving on the way."""
   if step >= config.steps:
     return state
-  schedule = config.optimizer.schedule(config.steps)
   batches = pipeline.train_batches(
     config.data,
     batch_size=config.batch_size // jax.process_count(),
@@ -112,66 +110,31 @@ def _run(
     process_index=jax.process_index(),
     process_count=jax.process_count(),
   )
-  late: tuple[int, Any] | None = None
   meter = Meter(steps=config.steps, step=step, batch_size=config.batch_size)
-
-  def log_late() -> None:
-    # Fetching a step's metrics waits for it; a step later it is done already.
-    if late is None:
-      return
-    at, metrics = late
-    numbers = {k: ratio.value() for k, ratio in jax.device_get(metrics).items()}
-    numbers['examples_per_second'] = meter.update(at, numbers['loss'])
-    numbers['learning_rate'] = float(schedule(at - 1))
-    numbers['skipped'] = len(batches.skipped)
-    logs.write(at, 'train', numbers)
-
-  try:
-    with meter, _Interrupt() as interrupt:
-      for batch in sharding.prefetch(batches, program.mesh):
-        state, metrics = program.step(state, batch)
-        step += 1
-        log_late()
-        late = None
-        if step % config.log_every == 0 or step == config.steps:
-          late = step, metrics
-        done = step == config.steps or interrupt.asked
-        if done or step % config.checkpoint.every == 0:
-          log_late()
-          late = None
-          numbers = {}
-          if not interrupt.asked:
-            numbers = evaluate(config, program, state, 'validation').numbers
-            logs.write(step, 'val', numbers)
-          position = {'step': step, 'examples': step * config.batch_size}
-          checkpoints.save(state, step=step, position=position, numbers=numbers)
-          meter.pause()
-        if done:
-          break
-  finally:
-    batches.close()
+  late = LateMetrics(logs, meter, rate=config.optimizer.schedule(config.steps))
+  with batches, meter, Interrupt() as interrupt:
+    for batch in sharding.prefetch(batches, program.mesh):
+      state, metrics = program.step(state, batch)
+      step += 1
+      late.write(skipped=len(batches.skipped))
+      done = step == config.steps or interrupt.asked
+      if step == config.steps or step % config.log_every == 0:
+        late.keep(step, metrics)
+      if done or step % config.checkpoint.every == 0:
+        late.write(skipped=len(batches.skipped))
+        numbers = {}
+        if not interrupt.asked:
+          numbers = evaluate(config, program, state, 'validation').numbers
+          logs.write(step, 'val', numbers)
+        position = {'step': step, 'examples': step * config.batch_size}
+        checkpoints.save(state, step=step, position=position, numbers=numbers)
+        meter.pause()
+      if done:
+        break
   if interrupt.asked and step < config.steps:
     say(f'stopped at step {step}; the same command goes on from there')
     raise KeyboardInterrupt
   return state
-
-
-class _Interrupt:
-  """Turns the first Ctrl-C into a wish that the loop reads between steps."""
-
-  asked = False
-
-  def __enter__(self) -> '_Interrupt':
-    self._old = signal.signal(signal.SIGINT, self._ask)
-    return self
-
-  def _ask(self, *_: Any) -> None:
-    self.asked = True
-    say('stopping after this step; Ctrl-C again to stop without saving')
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-  def __exit__(self, *_: Any) -> None:
-    signal.signal(signal.SIGINT, self._old)
 
 
 def _start(

@@ -130,9 +130,10 @@ def make_predict(
 
   def predict(state: TrainState, batch: Batch) -> Outputs:
     params = cast(state.params, compute_dtype)
-    return model.apply(
+    outputs: Any = model.apply(
       {'params': params, **state.collections}, batch, train=False
     )
+    return outputs
 
   return predict
 

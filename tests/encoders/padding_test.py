@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mmjax.encoders.audio import AudioSpectrogramTransformer
+from mmjax.encoders.convolutional import ConvolutionalEncoder
 from mmjax.encoders.image import ViT
 from mmjax.encoders.text import TextTransformer
 from mmjax.layers.embed import NgramEmbedding
@@ -24,6 +25,12 @@ POISON = {'float': [0.0, 1e4, np.nan], 'int': [0, 7, 10**6]}
 def _image(rng):
   image = rng.random((4, 8, 8, 3)).astype(np.float32)
   return ViT(patch_size=4, class_token=True, **SMALL), image, [1, 0, 1, 0]
+
+
+def _convolutional_image(rng):
+  _, image, lengths = _image(rng)
+  encoder = ConvolutionalEncoder(widths=(8, 16), patch_size=2, groups=4)
+  return encoder, image, lengths
 
 
 def _text(rng):
@@ -47,7 +54,7 @@ def _audio(rng):
   return encoder, audio, [2_000, 0, 777, 1]
 
 
-CASES = [_image, _text, _causal_text, _audio]
+CASES = [_image, _convolutional_image, _text, _causal_text, _audio]
 
 
 def _mask(array, lengths):

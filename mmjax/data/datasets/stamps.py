@@ -68,6 +68,8 @@ class Stamps:
   """Side of the pictures in pixels."""
   text_length: int = 96
   """Tokens of the text array, begin and end included."""
+  lowercase: bool = False
+  """Whether capital letters become small ones: fewer n-grams to learn."""
   audio_seconds: float = 3.0
   """Length of the audio array at 16 kHz; longer speech is cut."""
   augment: tuple[Transform, ...] = ()
@@ -205,8 +207,9 @@ class Stamps:
   def _text(
     self, stamp: Stamp, language: str | None
   ) -> tuple[np.ndarray, np.ndarray]:
+    written = stamp.texts[language] if language else ''
     ids, mask = ByteTokenizer(length=self.text_length)(
-      stamp.texts[language] if language else ''
+      written.lower() if self.lowercase else written
     )
     return (ids, mask) if language else (ids * 0, mask & False)
 

@@ -1,0 +1,7 @@
+"""Wiring: encoders, fusion and heads as one function of a batch."""
+
+from mmjax.models.aligned import Aligned, Alignment
+from mmjax.models.fused import Fused
+from mmjax.models.heads import Head
+
+__all__ = ['Aligned', 'Alignment', 'Fused', 'Head']

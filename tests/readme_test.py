@@ -1,0 +1,116 @@
+"""What the README and the other pages say works."""
+
+import re
+import shlex
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from mmjax.main import main
+from mmjax.train.config import load_config
+
+ROOT = Path(__file__).parents[1]
+PAGES = [*ROOT.glob('*.md'), *ROOT.glob('docs/*.md')]
+README = (ROOT / 'README.md').read_text()
+# Made by the commands themselves, or outside the repository.
+MADE = re.compile(r'\.venv/|runs/|~|/')
+
+
+def blocks(language, text=README):
+  return re.findall(rf'^```{language}\n(.*?)^```', text, re.S | re.M)
+
+
+def commands(text=README):
+  for block in blocks('sh', text):
+    for line in block.splitlines():
+      for command in line.split(' && '):
+        yield shlex.split(command, comments=True)
+
+
+def test_example_runs_and_ignores_what_is_masked():
+  names = {}
+  for block in blocks('python'):
+    exec(compile(block, 'README.md', 'exec'), names)
+  model, params = names['Sentiment'](), names['params']
+  audio, text, mask = names['audio'], names['text'], names['mask']
+
+  @jax.jit
+  def run(params, audio):
+    def loss(params):
+      logits = model.apply(params, audio, text, mask)
+      return jnp.sum(logits**2), logits
+
+    return jax.grad(loss, has_aux=True)(params)
+
+  want, got = run(params, audio), run(params, audio.at[1].set(jnp.nan))
+  assert got[1].shape == (2, 3)
+  jax.tree.map(np.testing.assert_array_equal, want, got)
+  # Where there is sound, it is heard.
+  louder = run(params, audio.at[0].set(jnp.sin(jnp.arange(16_000.0))))
+  assert not np.allclose(louder[1][0], want[1][0], atol=1e-4)
+
+
+def test_example_has_ten_lines():
+  example = blocks('python')[0]
+  assert len([line for line in example.splitlines() if line]) <= 10
+
+
+def test_the_two_commands_are_one_line_each():
+  first, second = [b for b in blocks('sh') if 'pip install' in b]
+  for block in (first, second):
+    assert block.count('\n') == 1
+  assert 'train.py --config configs/digits.py --workdir' in first
+  assert '-m pytest' in second
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_commands_name_files_that_are_there(page):
+  for words in commands(page.read_text()):
+    for word in words:
+      if re.search(r'\w[./]\w', word) and not MADE.match(word):
+        path = word.split('::')[0]
+        if not re.match(r'-|\d', path):
+          assert (ROOT / path).exists(), (words, word)
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_training_commands_have_options_that_exist(page, monkeypatch):
+  monkeypatch.chdir(ROOT)
+  for words in commands(page.read_text()):
+    if 'train.py' not in words:
+      continue
+    options = words[words.index('train.py') + 1 :]
+    known = {'--config': None, '--workdir': None}
+    for name in known:
+      if name in options:
+        at = options.index(name)
+        known[name] = options[at + 1]
+        del options[at : at + 2]
+    assert known['--config'], words
+    load_config(
+      Path(known['--config']), [o for o in options if o != '--evaluate']
+    )
+
+
+def test_options_in_the_table_exist(monkeypatch, capsys):
+  monkeypatch.chdir(ROOT)
+  assert main(['--help']) == 0
+  own = set(re.findall(r'--[\w.-]+', capsys.readouterr().out))
+  rows = re.findall(r'^\| (`--.*?) \|', README, re.M)
+  assert len(rows) >= 5
+  for option in re.findall(r'--[^`]+', ' '.join(rows)):
+    words = option.replace(' N', ' 3').split()
+    if words[0] not in own | {'--help'}:
+      load_config(Path('configs/digits.py'), words)
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_relative_links_resolve(page):
+  text = re.sub(r'^```.*?^```', '', page.read_text(), flags=re.S | re.M)
+  links = re.findall(r'\]\(([^)\s]+)\)|src="([^"]+)"', text)
+  for link in {a or b for a, b in links}:
+    if not re.match(r'https?:|mailto:|#', link):
+      assert (page.parent / link.split('#')[0]).exists(), link
