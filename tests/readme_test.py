@@ -35,12 +35,12 @@ def test_example_runs_and_ignores_what_is_masked():
   for block in blocks('python'):
     exec(compile(block, 'README.md', 'exec'), names)
   model, params = names['Sentiment'](), names['params']
-  audio, text, mask = names['audio'], names['text'], names['mask']
+  audio, text = names['audio'], (names['text'], names['written'])
 
   @jax.jit
   def run(params, audio):
     def loss(params):
-      logits = model.apply(params, audio, text, mask)
+      logits = model.apply(params, (audio, names['heard']), text)
       return jnp.sum(logits**2), logits
 
     return jax.grad(loss, has_aux=True)(params)

@@ -6,8 +6,11 @@ import jax.numpy as jnp
 from einops import rearrange
 from jaxtyping import Array, Bool, Float, Num
 
-from mmjax.encoders.image import IMAGENET_MEAN, IMAGENET_STD
-from mmjax.masking import where_real
+from mmjax.layers.pixels import (
+  IMAGENET_MEAN,
+  IMAGENET_STD,
+  normalize_pixels,
+)
 from mmjax.types import Tokens
 
 
@@ -77,13 +80,7 @@ class ConvolutionalEncoder(nn.Module):
     Raises:
       ValueError: the image's channels do not fit the fields.
     """
-    c = image.shape[-1]
-    if c != len(self.mean):
-      raise ValueError(f'image has {c} channels, mean has {len(self.mean)}')
-    scale = 1 / 255 if jnp.issubdtype(image.dtype, jnp.integer) else 1.0
-    x = where_real(image, mask).astype(jnp.float32) * scale
-    mean, std = jnp.asarray((self.mean, self.std))[:, None, None, None]
-    x = (x - mean) / std
+    x = normalize_pixels(image, mask, mean=self.mean, std=self.std)
     for i, width in enumerate(self.widths):
       # The first stage starts from patches: full resolution costs the most.
       size, stride = (self.patch_size,) * 2 if i == 0 else (3, 2)

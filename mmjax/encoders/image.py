@@ -7,12 +7,13 @@ from jaxtyping import Array, Bool, Num
 
 from mmjax.layers.attention import require_divisible
 from mmjax.layers.embed import LearnedPositions, PatchProjection
+from mmjax.layers.pixels import (
+  IMAGENET_MEAN,
+  IMAGENET_STD,
+  normalize_pixels,
+)
 from mmjax.layers.transformer import Transformer
-from mmjax.masking import where_real
 from mmjax.types import Tokens
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class ViT(nn.Module):
@@ -92,14 +93,9 @@ class ViT(nn.Module):
     Raises:
       ValueError: the image's size or channels do not fit the fields.
     """
-    b, h, w, c = image.shape
+    b, h, w, _ = image.shape
     grid = self.grid(h, w)
-    if c != len(self.mean):
-      raise ValueError(f'image has {c} channels, mean has {len(self.mean)}')
-    scale = 1 / 255 if jnp.issubdtype(image.dtype, jnp.integer) else 1.0
-    x = where_real(image, mask).astype(jnp.float32) * scale
-    mean, std = jnp.asarray((self.mean, self.std))[:, None, None, None]
-    x = (x - mean) / std
+    x = normalize_pixels(image, mask, mean=self.mean, std=self.std)
     p = self.patch_size
     x = rearrange(x, 'b (h p) (w q) c -> b (h w) (p q c)', p=p, q=p)
     x = PatchProjection(self.width, name='patches')(x)

@@ -3,8 +3,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mmjax.encoders.image import IMAGENET_MEAN, IMAGENET_STD, ViT
+from mmjax.encoders.image import ViT
 from mmjax.layers.embed import SinCosPositions
+from mmjax.layers.pixels import IMAGENET_MEAN, IMAGENET_STD
 
 HERE = jnp.ones((2,), bool)
 
