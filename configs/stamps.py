@@ -83,7 +83,7 @@ def get_config() -> Config:
         for name in MODALITIES
       },
       'language': Classification(
-        head='language', target='language', needs=('audio',), weight=0.2
+        head='language', target='language', needs=('audio',), weight=0.5
       ),
       'align': Contrastive(pairs=(('audio', 'text'),), same='group'),
     },
