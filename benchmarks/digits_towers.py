@@ -31,6 +31,7 @@ def alone(config: Config, modality: str) -> Config:
     model=model.clone(
       encoders={modality: model.encoders[modality]},
       fusion=model.fusion.clone(pools=pools),
+      modality_heads={},
       alignment=None,
     ),
     objectives={'classify': Classification()},

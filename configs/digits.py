@@ -21,6 +21,8 @@ from mmjax.train.config import Checkpointing, Config
 from mmjax.train.optimizer import AdamW
 
 MODALITIES = ('image', 'text', 'audio')
+# Pairs whose finds the report shows.
+SHOWN = (('audio', 'image'), ('image', 'text'), ('text', 'audio'))
 PAIRS = (('image', 'text'), ('text', 'audio'), ('image', 'audio'))
 
 
@@ -42,16 +44,29 @@ def get_config() -> Config:
       },
       fusion=Concat(pools=pools, width=128),
       heads={'label': Head(classes=10)},
+      # A head on each tower keeps the fusion from neglecting a slow learner.
+      modality_heads={
+        name: {f'label_{name}': Head(classes=10, pool=MeanPool())}
+        for name in MODALITIES
+      },
       alignment=Alignment(pools=pools, width=32),
     ),
     objectives={
       'classify': Classification(),
+      **{
+        f'classify_{name}': Classification(
+          head=f'label_{name}', needs=(name,), weight=0.5
+        )
+        for name in MODALITIES
+      },
       'align': Contrastive(pairs=PAIRS, same='group', weight=0.2),
     },
     evaluators={
       'accuracy': Accuracy(modalities=MODALITIES),
       **{
-        f'{query}_to_{key}': Retrieval(query=query, key=key)
+        f'{query}_to_{key}': Retrieval(
+          query=query, key=key, examples=4 if (query, key) in SHOWN else 0
+        )
         for query in MODALITIES
         for key in MODALITIES
         if query != key

@@ -24,9 +24,9 @@ class Transform(Protocol):
   """Turns one image into another."""
 
   def __call__(
-    self, image: UInt8[np.ndarray, 'h w c'], rng: Rng
+    self, image: UInt8[np.ndarray, 'h w c'], rng: np.random.Generator
   ) -> UInt8[np.ndarray, 'H W c']:
-    """The new image; `rng` is None where nothing may be random."""
+    """The new image."""
     ...
 
 
@@ -38,7 +38,7 @@ class Chain:
   """Transforms, first to last."""
 
   def __call__(
-    self, image: UInt8[np.ndarray, 'h w c'], rng: Rng
+    self, image: UInt8[np.ndarray, 'h w c'], rng: np.random.Generator
   ) -> UInt8[np.ndarray, 'H W c']:
     """The image after every step."""
     for step in self.steps:

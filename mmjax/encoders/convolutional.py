@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from einops import rearrange
 from jaxtyping import Array, Bool, Float, Num
 
+from mmjax.layers.histogram import color_histogram
 from mmjax.layers.pixels import (
   IMAGENET_MEAN,
   IMAGENET_STD,
@@ -41,6 +42,9 @@ class ConvolutionalEncoder(nn.Module):
   """Side, in pixels, of what one place of the first stage sees."""
   groups: int = 8
   """Groups of each norm; they divide every width."""
+  color_bins: int = 0
+  """Cells along each channel of a colour histogram, which becomes one more
+  token, the first; 0 for none."""
   dropout: float = 0.0
   """Probability of zeroing a unit of each residual branch in training."""
   mean: tuple[float, ...] = IMAGENET_MEAN
@@ -75,7 +79,8 @@ class ConvolutionalEncoder(nn.Module):
       train: whether dropout is on.
 
     Returns:
-      A token for each place of the last stage, in row-major order.
+      A token for each place of the last stage, in row-major order, behind that
+      of the histogram if there is one.
 
     Raises:
       ValueError: the image's channels do not fit the fields.
@@ -89,8 +94,19 @@ class ConvolutionalEncoder(nn.Module):
         groups=self.groups, dropout=self.dropout, name=f'block_{i}'
       )(x, train=train)
     x = rearrange(x, 'b h w d -> b (h w) d')
+    if self.color_bins:
+      x = jnp.concatenate([self._colors(image, mask)[:, None], x], axis=1)
     real = jnp.broadcast_to(mask[:, None], x.shape[:2])
     return Tokens(nn.LayerNorm(name='norm')(x), real)
+
+  def _colors(self, image: Array, mask: Array) -> Float[Array, 'b d']:
+    zeros, ones = (0.0,) * len(self.mean), (1.0,) * len(self.mean)
+    pixels = normalize_pixels(image, mask, mean=zeros, std=ones)
+    shares = color_histogram(pixels, bins=self.color_bins)
+    # The square root tells small shares apart (Hellinger distance); its slope
+    # at zero is made finite.
+    shares = jnp.sqrt(shares * shares.shape[-1] + 1e-4)
+    return nn.Dense(self.widths[-1], name='colors')(shares)
 
 
 class ConvolutionalBlock(nn.Module):

@@ -8,9 +8,12 @@ from mmjax.layers.embed import (
   PatchProjection,
   SinCosPositions,
 )
+from mmjax.layers.histogram import color_histogram
+from mmjax.layers.pixels import normalize_pixels
 from mmjax.layers.pooling import (
   AttentionPool,
   FirstToken,
+  Flatten,
   LastToken,
   MeanPool,
 )
@@ -22,6 +25,7 @@ __all__ = [
   'Block',
   'ByteEmbedding',
   'FirstToken',
+  'Flatten',
   'LastToken',
   'LearnedPositions',
   'LogMel',
@@ -32,6 +36,8 @@ __all__ = [
   'PatchProjection',
   'SinCosPositions',
   'Transformer',
+  'color_histogram',
   'dot_product_attention',
+  'normalize_pixels',
   'power_spectrogram',
 ]

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from mmjax.layers.attention import MultiHeadAttention
 from mmjax.layers.transformer import Mlp
-from mmjax.masking import masked_mean
+from mmjax.masking import masked_mean, where_real
 from mmjax.types import Tokens
 
 
@@ -20,6 +20,18 @@ class MeanPool(nn.Module):
   def __call__(self, tokens: Tokens) -> Float[Array, 'b d']:
     """Averages; zero where nothing is real."""
     return masked_mean(*tokens)
+
+
+class Flatten(nn.Module):
+  """All tokens side by side, so that what follows knows which is where.
+
+  For encoders whose number of tokens is always the same.
+  """
+
+  def __call__(self, tokens: Tokens) -> Float[Array, 'b nd']:
+    """Concatenates; zero in place of what is not real."""
+    x = where_real(*tokens)
+    return x.reshape(len(x), -1)
 
 
 class FirstToken(nn.Module):

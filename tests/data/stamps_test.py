@@ -141,7 +141,7 @@ def test_training_draws_text_and_speech_of_one_language(stamps, rng):
     assert example['mask']['text'].any() == (language in texts)
     assert example['mask']['audio'].any()
   assert set(seen) == {'ca', 'el', 'en', 'fr', 'ru'}
-  assert min(seen.values()) > 40  # 80 expected
+  assert min(seen.values()) > 20  # 40 expected of Greek, in speech only
 
   always = Stamps(root=stamps.root, cache=stamps.cache, default_rate=1.0)
   drawn, plain = always.prepare(row, rng), always.prepare(row, None)

@@ -29,7 +29,9 @@ def _image(rng):
 
 def _convolutional_image(rng):
   _, image, lengths = _image(rng)
-  encoder = ConvolutionalEncoder(widths=(8, 16), patch_size=2, groups=4)
+  encoder = ConvolutionalEncoder(
+    widths=(8, 16), patch_size=2, groups=4, color_bins=2
+  )
   return encoder, image, lengths
 
 

@@ -68,14 +68,14 @@ class Stamps:
   """Side of the pictures in pixels."""
   text_length: int = 96
   """Tokens of the text array, begin and end included."""
-  lowercase: bool = False
-  """Whether capital letters become small ones: fewer n-grams to learn."""
   audio_seconds: float = 3.0
   """Length of the audio array at 16 kHz; longer speech is cut."""
   augment: tuple[Transform, ...] = ()
   """What happens to pictures in training, first to last."""
   default_rate: float = 0.25
   """Training only: share of examples as in evaluation, with English text."""
+  speech_rate: float = 0.5
+  """Training only: share of the others in a language that is spoken, too."""
   train_on: Literal['train', 'train_and_validation'] = 'train'
   """Whether 'train' leaves out 'validation', a seventh of it."""
   on_error: Literal['raise', 'skip'] = 'raise'
@@ -94,10 +94,11 @@ class Stamps:
       raise InputError(
         f'audio_seconds {self.audio_seconds:g} is less than a sample'
       )
-    if not 0 <= self.default_rate <= 1:
-      raise InputError(
-        f'default_rate {self.default_rate} is not a probability, 0 to 1'
-      )
+    for name in ('default_rate', 'speech_rate'):
+      if not 0 <= getattr(self, name) <= 1:
+        raise InputError(
+          f'{name} {getattr(self, name)} is not a probability, 0 to 1'
+        )
     ByteTokenizer(length=self.text_length)
 
   @property
@@ -193,11 +194,13 @@ class Stamps:
     rng: np.random.Generator,
   ) -> tuple[str | None, str | None]:
     """Languages of text and speech of one training example."""
-    written = {language for language in self.written if language in stamp.texts}
-    spoken = {language for language in self.spoken if language in stamp.speech}
-    choices = sorted(written | spoken)
-    if not choices or rng.random() < self.default_rate:
+    written = [language for language in self.written if language in stamp.texts]
+    spoken = [language for language in self.spoken if language in stamp.speech]
+    if not (written or spoken) or rng.random() < self.default_rate:
       return default
+    # Few of the languages are spoken; drawn evenly, speech would be rare.
+    in_speech = not written or (spoken and rng.random() < self.speech_rate)
+    choices = spoken if in_speech else written
     language = choices[rng.integers(len(choices))]
     return (
       language if language in stamp.texts else None,
@@ -207,9 +210,8 @@ class Stamps:
   def _text(
     self, stamp: Stamp, language: str | None
   ) -> tuple[np.ndarray, np.ndarray]:
-    written = stamp.texts[language] if language else ''
     ids, mask = ByteTokenizer(length=self.text_length)(
-      written.lower() if self.lowercase else written
+      stamp.texts[language] if language else ''
     )
     return (ids, mask) if language else (ids * 0, mask & False)
 
