@@ -28,6 +28,7 @@ from mmjax.train.optimizer import AdamW
 
 MODALITIES = ('image', 'text', 'audio')
 IMAGE_SIZE = 64
+SPACE = ord(' ') + 4  # as ByteTokenizer has it
 
 
 def get_config() -> Config:
@@ -57,7 +58,9 @@ def get_config() -> Config:
           depth=0,
           heads=4,
           dropout=0.3,
-          embed=NgramEmbedding(buckets=4096),
+          embed=NgramEmbedding(
+            orders=(2, 3, 4, 5, 6), buckets=4096, boundary=SPACE
+          ),
         ),
         'audio': AudioSpectrogramTransformer(
           spectrogram=LogMel(hop=320),
@@ -70,7 +73,7 @@ def get_config() -> Config:
         ),
       },
       fusion=Concat(pools=pools, width=128, dropout=0.3),
-      heads={'label': Head(classes=categories)},
+      heads={'label_fused': Head(classes=categories)},
       modality_heads={
         'image': {
           'label_image': Head(classes=categories, pool=Flatten(), dropout=0.5)
@@ -81,12 +84,14 @@ def get_config() -> Config:
           'language': Head(classes=languages, pool=MeanPool()),
         },
       },
+      # What one modality says alone counts beside what the fusion makes of all.
+      votes={'label': ('label_fused', 'label_text', 'label_image')},
       alignment=Alignment(
         pools={name: pools[name] for name in ('audio', 'text')}, width=64
       ),
     ),
     objectives={
-      'classify': Classification(**smooth),
+      'classify': Classification(head='label_fused', **smooth),
       **{
         f'classify_{name}': Classification(
           head=f'label_{name}', needs=(name,), weight=0.3, **smooth

@@ -2,5 +2,6 @@
 
 from mmjax.fusion.concat import Concat
 from mmjax.fusion.cross_attention import CrossAttention
+from mmjax.fusion.vote import vote
 
-__all__ = ['Concat', 'CrossAttention']
+__all__ = ['Concat', 'CrossAttention', 'vote']

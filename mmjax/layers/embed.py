@@ -5,7 +5,7 @@ import math
 import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Integer
 
 from mmjax.masking import where_real
 
@@ -111,6 +111,9 @@ class NgramEmbedding(nn.Module):
   """Lengths of the n-grams."""
   buckets: int = 8192
   """Vectors for each length; n-grams share them by hash."""
+  boundary: int | None = None
+  """Token id that n-grams begin or end with, but don't reach across: a space,
+  for n-grams of single words."""
 
   @nn.compact
   def __call__(
@@ -124,6 +127,9 @@ class NgramEmbedding(nn.Module):
       whole = jnp.broadcast_to(
         (jnp.arange(text.shape[1]) >= n - 1)[None], text.shape
       )
+      if self.boundary is not None:
+        for back in range(1, n - 1):
+          whole &= _shift(text, back) != self.boundary
       gram = nn.Embed(
         self.buckets,
         width,
@@ -140,9 +146,13 @@ def hash_ngrams(text: Int[Array, 'b t'], n: int) -> Int[Array, 'b t']:
   total = jnp.zeros_like(ids)
   for back in range(n - 1, -1, -1):
     # Zeros stand in for what is before the start.
-    shifted = jnp.pad(ids, ((0, 0), (back, 0)))[:, : ids.shape[1]]
-    total = total * jnp.uint32(16777619) + shifted + jnp.uint32(1)
+    total = total * jnp.uint32(16777619) + _shift(ids, back) + jnp.uint32(1)
   # Mix the high bits down: a modulus would see only the low ones.
   total = total ^ (total >> 15)
   total = total * jnp.uint32(2246822519)
   return ((total ^ (total >> 13)) & jnp.uint32(0x7FFFFFFF)).astype(jnp.int32)
+
+
+def _shift(ids: Integer[Array, 'b t'], back: int) -> Integer[Array, 'b t']:
+  """The ids so many places before, zero before the first."""
+  return jnp.pad(ids, ((0, 0), (back, 0)))[:, : ids.shape[1]]

@@ -6,6 +6,8 @@ from typing import Any
 
 import flax.linen as nn
 
+from mmjax.fusion.vote import vote
+from mmjax.masking import present
 from mmjax.models.aligned import encode
 from mmjax.types import Batch
 
@@ -26,6 +28,9 @@ class Fused(nn.Module):
     default_factory=dict
   )
   """Heads on one modality's own tokens: modality -> name of output -> head."""
+  votes: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+  """Name of an output -> the outputs whose log-probabilities it averages; those
+  of an absent modality's own heads don't count."""
   alignment: Any = None
   """If given, the towers' embeddings are computed too: Alignment."""
 
@@ -35,6 +40,13 @@ class Fused(nn.Module):
     twice = [n for n in own if n in self.heads or own.count(n) > 1]
     if twice:
       raise ValueError(f'two heads are named {twice[0]!r}')
+    for name, voters in self.votes.items():
+      unknown = [v for v in voters if v not in own and v not in self.heads]
+      if unknown or not voters:
+        raise ValueError(
+          f'votes {name!r} averages {voters}, the heads are '
+          f'{sorted([*self.heads, *own])}'
+        )
     super().__post_init__()
 
   @nn.compact
@@ -43,8 +55,14 @@ class Fused(nn.Module):
     tokens = encode(self.encoders, batch, train=train)
     fused = self.fusion(tokens, train=train)
     logits = {n: head(fused, train=train) for n, head in self.heads.items()}
+    here = dict.fromkeys(logits, present(fused.mask))
     for modality, heads in self.modality_heads.items():
       for name, head in heads.items():
         logits[name] = head(tokens[modality], train=train)
+        here[name] = present(tokens[modality].mask)
+    for name, voters in self.votes.items():
+      logits[name] = vote(
+        [logits[v] for v in voters], [here[v] for v in voters]
+      )
     aligned = {} if self.alignment is None else self.alignment(tokens)
     return {'tokens': tokens, 'fused': fused, 'logits': logits, **aligned}

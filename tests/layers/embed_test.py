@@ -77,3 +77,19 @@ def test_ngram_embedding_ignores_ngrams_that_would_start_before_the_text(rng):
   want = table[np.asarray(text)] / np.sqrt(2)
   np.testing.assert_allclose(got[:, :2], want[:, :2], atol=1e-6)
   assert np.abs(got[:, 2:] - want[:, 2:]).max() > 1e-3
+
+
+def test_ngrams_do_not_reach_across_a_boundary(rng):
+  space, text = 36, np.array([[1, 50, 51, 36, 52, 53, 2]])
+  layer = NgramEmbedding(orders=(3,), buckets=4096, boundary=space)
+  params = {
+    'unigram': {'table': jnp.zeros((260, 4))},
+    '3gram': {
+      'embedding': jnp.asarray(rng.normal(size=(4096, 4)), jnp.float32)
+    },
+  }
+  got = np.abs(layer.apply({'params': params}, jnp.asarray(text), 4)).max(-1)[0]
+  # Ending at each place: too short, too short, whole, ends with the boundary,
+  # crosses it, begins with it, whole.
+  want = [False, False, True, True, False, True, True]
+  np.testing.assert_array_equal(got > 0, want)
