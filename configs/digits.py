@@ -55,7 +55,9 @@ def get_config() -> Config:
       'classify': Classification(),
       **{
         f'classify_{name}': Classification(
-          head=f'label_{name}', needs=(name,), weight=0.5
+          head=f'label_{name}',
+          needs=(name,),
+          weight=1.0 if name == 'image' else 0.5,
         )
         for name in MODALITIES
       },
@@ -72,9 +74,9 @@ def get_config() -> Config:
         if query != key
       },
     },
-    drop_modalities=dict.fromkeys(MODALITIES, 0.4),
+    drop_modalities={'image': 0.2, 'text': 0.5, 'audio': 0.5},
     optimizer=AdamW(peak_lr=2e-3, weight_decay=0.05),
     batch_size=128,
-    steps=1200,
-    checkpoint=Checkpointing(every=300),
+    steps=1000,
+    checkpoint=Checkpointing(every=250),
   )

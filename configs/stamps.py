@@ -32,7 +32,9 @@ SPACE = ord(' ') + 4  # as ByteTokenizer has it
 
 
 def get_config() -> Config:
+  # To tune something, hold the validation split out: --data.train-on train.
   data = Stamps(
+    train_on='train_and_validation',
     image_size=IMAGE_SIZE,
     audio_seconds=2.5,
     default_rate=0.3,
@@ -127,5 +129,5 @@ def get_config() -> Config:
     optimizer=AdamW(peak_lr=2e-3, weight_decay=0.05),
     batch_size=128,
     steps=500,
-    checkpoint=Checkpointing(every=250),
+    checkpoint=Checkpointing(every=250, best=None),
   )
