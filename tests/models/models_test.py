@@ -6,10 +6,11 @@ import pytest
 from mmjax.encoders.image import ViT
 from mmjax.encoders.text import TextTransformer
 from mmjax.fusion.concat import Concat
-from mmjax.layers.pooling import LastToken, MeanPool
+from mmjax.layers.pooling import Flatten, LastToken, MeanPool
 from mmjax.models.aligned import Aligned, Alignment
 from mmjax.models.fused import Fused
 from mmjax.models.heads import Head
+from mmjax.types import Tokens
 
 SMALL = {'width': 8, 'depth': 1, 'heads': 2}
 ENCODERS = {
@@ -111,3 +112,34 @@ def test_what_does_not_fit_is_named(rng):
   del batch['text']
   with pytest.raises(ValueError, match="has an encoder for 'text', the batch"):
     _fused().init(jax.random.key(0), batch)
+
+
+def _voting(voters):
+  return Fused(
+    encoders=ENCODERS,
+    fusion=Concat(pools=POOLS, width=8),
+    heads={'label': Head(classes=3)},
+    modality_heads={'text': {'by_text': Head(classes=3, pool=MeanPool())}},
+    votes={'answer': voters},
+  )
+
+
+def test_heads_vote_where_they_have_something_to_go_by(rng, random_params):
+  model = _voting(('label', 'by_text'))
+  batch = _batch(rng)
+  params = random_params(model, batch)
+  logits = jax.jit(model.apply)({'params': params}, batch)['logits']
+  fused, text = (jax.nn.log_softmax(logits[n]) for n in ('label', 'by_text'))
+  here = np.asarray(batch['mask']['text']).any(axis=1)
+  assert 0 < here.sum() < len(here)
+  want = np.where(here[:, None], (fused + text) / 2, fused)
+  np.testing.assert_allclose(logits['answer'], want, atol=1e-6)
+  with pytest.raises(ValueError, match="votes 'answer' averages"):
+    _voting(('label', 'nobody'))
+
+
+def test_flatten_keeps_places_apart_and_hides_what_is_masked():
+  x = jnp.arange(8.0).reshape(1, 4, 2).at[0, 3].set(jnp.nan)
+  mask = jnp.array([[True, False, True, False]])
+  got = Flatten().apply({}, Tokens(x, mask))
+  np.testing.assert_array_equal(got, [[0, 1, 0, 0, 4, 5, 0, 0]])
