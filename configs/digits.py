@@ -1,4 +1,4 @@
-"""Digits: a small model of pictures, words and tones, trained in a minute.
+"""Digits: a small model of pictures, words and tones, trained in minutes.
 
 Each modality is corrupted on its own; only together do they say the digit.
 """

@@ -1,8 +1,7 @@
 """Stamps: pictures, descriptions in many languages, and speech, together.
 
 One model tells the category from whatever it is given, the language from the
-voice, and finds the written words of what it hears. About ten minutes on two
-cores.
+voice, and finds the written words of what it hears.
 """
 
 from typing import Any
