@@ -11,7 +11,7 @@ from mmjax.train.program import make_program
 
 FOLDER = Path(__file__).parents[1] / 'configs'
 STAMPS = Path('/usr/share/tuxpaint/stamps')
-PARAMETERS = {'digits': 403_626, 'stamps': 3_942_799}
+PARAMETERS = {'digits': 403_626, 'stamps': 22_292_879}
 # Stamps are decoded at first, which takes a minute or two.
 NAMES = ['digits', pytest.param('stamps', marks=pytest.mark.slow)]
 
