@@ -7,6 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import jax
+
+from mmjax.train import distributed
 from mmjax.train.config import load_config
 from mmjax.train.loop import evaluate_last, train
 from mmjax.types import InputError
@@ -56,6 +59,7 @@ def _main(argv: list[str]) -> int:
     action='store_true',
     help='score the last checkpoint, without training',
   )
+  distributed.add_options(parser)
   own, rest = parser.parse_known_args(argv)
   asks_help = '--help' in rest or '-h' in rest
   if own.config is None:
@@ -65,6 +69,7 @@ def _main(argv: list[str]) -> int:
     raise InputError('--config FILE is required; there are some in configs/')
   if asks_help:
     parser.print_help()
+  distributed.start(own)
   config = load_config(own.config, rest)
   if own.workdir is None:
     raise InputError('--workdir FOLDER is required')
@@ -74,6 +79,8 @@ def _main(argv: list[str]) -> int:
     results = evaluate_last(config, own.workdir)
   else:
     results = train(config, own.workdir, source=own.config, argv=argv)
+  if jax.process_index() > 0:
+    return 0  # The first process speaks for all.
   # JSON has no NaN, which a number over no examples is.
   finite = {k: v if math.isfinite(v) else None for k, v in results.items()}
   print(json.dumps(finite))

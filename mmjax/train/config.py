@@ -15,7 +15,9 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from mmjax.train.mesh import MeshShape
 from mmjax.train.optimizer import AdamW
+from mmjax.train.sharding import TRANSFORMER_RULES, Rules
 from mmjax.types import InputError
 
 
@@ -62,6 +64,20 @@ class Config:
   compute_dtype: Literal['auto', 'float32', 'bfloat16'] = 'auto'
   """Precision of the model; `auto` is bfloat16 on accelerators. Parameters and
   optimiser are float32 in any case."""
+  strategy: Literal['jit', 'pmap'] = 'jit'
+  """How devices share the work: `jit` over the mesh, or `pmap`, which keeps all
+  parameters on each device."""
+  mesh: MeshShape = MeshShape()
+  """Devices along each axis of the mesh."""
+  sharding_rules: Rules = TRANSFORMER_RULES
+  """Pattern of a parameter's path -> mesh axis for each of its axes."""
+  fsdp_min_size: int = 2**16
+  """Parameters with fewer scalars are not split over `fsdp`."""
+  accumulate: int = 1
+  """Micro-batches that a batch is taken in; less memory, the same gradients."""
+  ema_decay: float = 0.0
+  """Decay of a moving average of the parameters, which is evaluated beside
+  them; 0 keeps none."""
   workers: int = 0
   """Processes that prepare data; 0 uses threads of this one."""
   log_every: int = 10
@@ -71,9 +87,11 @@ class Config:
 
   def __post_init__(self):
     """Checks the fields' ranges."""
-    for name in ('steps', 'batch_size', 'log_every'):
+    for name in ('steps', 'batch_size', 'log_every', 'accumulate'):
       if getattr(self, name) < 1:
         raise ValueError(f'{name} {getattr(self, name)} is below 1')
+    if not 0 <= self.ema_decay < 1:
+      raise ValueError(f'ema_decay {self.ema_decay} is not in [0, 1)')
     for name, rate in self.drop_modalities.items():
       if not 0 <= rate <= 1:
         raise ValueError(f'drop_modalities.{name} {rate} is not in [0, 1]')

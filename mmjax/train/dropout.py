@@ -1,4 +1,4 @@
-"""Dropout whose masks belong to the examples, not to where they are computed."""
+"""Dropout whose masks belong to the examples, wherever they are computed."""
 
 from typing import Any
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import jax
 
 from mmjax.data import pipeline
-from mmjax.train import sharding
 from mmjax.train.checkpoint import Checkpoints
 from mmjax.train.config import Config, differences, to_json
 from mmjax.train.interrupt import Interrupt
 from mmjax.train.logs import LateMetrics, Logs, Meter, say
+from mmjax.train.mesh import prefetch, share_of_process
 from mmjax.train.program import Program, evaluate, make_program
 from mmjax.train.report import write_report
 from mmjax.train.state import TrainState
@@ -101,19 +101,21 @@ def _run(
   """Steps to the end of the run, validating and saving on the way."""
   if step >= config.steps:
     return state
+  index, count = share_of_process(program.mesh)
   batches = pipeline.train_batches(
     config.data,
-    batch_size=config.batch_size // jax.process_count(),
+    batch_size=config.batch_size // count,
     seed=config.seed,
     start_step=step,
     workers=config.workers,
-    process_index=jax.process_index(),
-    process_count=jax.process_count(),
+    process_index=index,
+    process_count=count,
   )
+  state = program.spread(state)
   meter = Meter(steps=config.steps, step=step, batch_size=config.batch_size)
   late = LateMetrics(logs, meter, rate=config.optimizer.schedule(config.steps))
   with batches, meter, Interrupt() as interrupt:
-    for batch in sharding.prefetch(batches, program.mesh):
+    for batch in prefetch(batches, program.place):
       state, metrics = program.step(state, batch)
       step += 1
       late.write(skipped=len(batches.skipped))
@@ -123,18 +125,19 @@ def _run(
       if done or step % config.checkpoint.every == 0:
         late.write(skipped=len(batches.skipped))
         numbers = {}
+        whole = program.whole(state)
         if not interrupt.asked:
-          numbers = evaluate(config, program, state, 'validation').numbers
+          numbers = evaluate(config, program, whole, 'validation').numbers
           logs.write(step, 'val', numbers)
         position = {'step': step, 'examples': step * config.batch_size}
-        checkpoints.save(state, step=step, position=position, numbers=numbers)
+        checkpoints.save(whole, step=step, position=position, numbers=numbers)
         meter.pause()
       if done:
         break
   if interrupt.asked and step < config.steps:
     say(f'stopped at step {step}; the same command goes on from there')
     raise KeyboardInterrupt
-  return state
+  return program.whole(state)
 
 
 def _start(
