@@ -67,6 +67,8 @@ def make_program(config: Config) -> Program:
   try:
     state = jax.eval_shape(init, init_key, batch)
     jax.eval_shape(step, state, batch, step_key)
+  except InputError:
+    raise
   except ValueError as error:
     raise InputError(f'model and data do not fit: {error}') from error
 
