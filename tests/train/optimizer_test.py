@@ -1,14 +1,26 @@
 """Each optimiser against its paper, written down again in NumPy."""
 
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 
-from mmjax.train import SGD, Adafactor, Adam, AdamW, Constant, Lion, Muon
-from mmjax.train.config import Config
+from mmjax.train import (
+  SGD,
+  Adafactor,
+  Adam,
+  AdamW,
+  Constant,
+  Groups,
+  Lion,
+  Muon,
+)
+from mmjax.train.config import Config, WarmStart, load_config
 
+CONFIG = Path(__file__).with_name('tiny.py')
 LR, WD, STEPS = 0.01, 0.3, 4
 # No warm-up, no clipping: what is left is the optimiser.
 PLAIN = {
@@ -177,3 +189,27 @@ def test_a_config_wants_an_optimizer():
     AdamW(clip_norm=0.0)
   with pytest.raises(ValueError, match=r'peak_lr -1.0 is not positive'):
     AdamW(peak_lr=-1.0)
+
+
+def test_options_reach_the_optimizer():
+  config = load_config(
+    CONFIG,
+    [
+      *('--optimizer.peak-lr', '3e-4', '--optimizer.clip-norm', 'None'),
+      *('--optimizer.moment-dtype', 'bfloat16'),
+      *('--optimizer.groups.frozen', '^encoders_image/', '^fusion/'),
+      *('--optimizer.groups.rates', '^encoders_text/', '0.1'),
+      *('--warm-start.workdir', 'runs/one', '--warm-start.skip', '^heads_'),
+    ],
+  )
+  assert config.optimizer == AdamW(
+    peak_lr=3e-4,
+    clip_norm=None,
+    moment_dtype='bfloat16',
+    groups=Groups(
+      frozen=('^encoders_image/', '^fusion/'), rates={'^encoders_text/': 0.1}
+    ),
+  )
+  assert config.warm_start == WarmStart(
+    workdir=Path('runs/one'), skip=('^heads_',)
+  )
