@@ -184,12 +184,14 @@ def test_a_folder_without_checkpoints_is_named(tmp_path):
 def test_training_starts_there(tmp_path, capsys):
   source = Path(__file__).with_name('tiny.py')
   one, two = tmp_path / 'one', tmp_path / 'two'
-  first = make_program(load_config(source)).init()
+  # Without blocks there is little to compile.
+  small = [f'--model.encoders.{tower}.depth=0' for tower in ('image', 'text')]
+  first = make_program(load_config(source, small)).init()
   with Checkpoints(one / 'checkpoints', Checkpointing()) as checkpoints:
     checkpoints.save(first, step=7, position={}, numbers={})
   # Another seed and fusion; and the rate of the first step is zero.
-  options = ['--model.fusion.width', '8', '--steps', '1', '--seed', '1']
-  config = load_config(source, [*options, '--warm-start.workdir', str(one)])
+  options = ['--model.fusion.width=8', '--steps=1', '--seed=1', *small]
+  config = load_config(source, [*options, f'--warm-start.workdir={one}'])
   train(config, two, source=source)
   said = ' '.join(capsys.readouterr().err.split())
   assert 'encoders_image, encoders_text' in said
