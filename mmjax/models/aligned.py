@@ -32,9 +32,7 @@ class Alignment(nn.Module):
     """
     embeddings = {}
     for name, pool in self.pools.items():
-      project = nn.Dense(
-        self.width, use_bias=False, name=f'{name}_projection'
-      )
+      project = nn.Dense(self.width, use_bias=False, name=f'{name}_projection')
       x = full_precision(project(pool(tokens[name])))
       # The square root has no gradient at zero; absent examples get there.
       norm = jnp.sqrt(jnp.maximum((x**2).sum(-1, keepdims=True), 1e-12))

@@ -15,8 +15,9 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from mmjax.paths import check_patterns
 from mmjax.train.mesh import MeshShape
-from mmjax.train.optimizer import AdamW
+from mmjax.train.optimizer import AdamW, Optimizer
 from mmjax.train.sharding import TRANSFORMER_RULES, Rules
 from mmjax.types import InputError
 
@@ -40,6 +41,34 @@ class Checkpointing:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class WarmStart:
+  """Which parameters of another run a new one starts from.
+
+  Only the first start of a run reads them. Patterns are regular expressions,
+  searched for in paths such as `encoders_image/patches/kernel`.
+  """
+
+  workdir: Path | None = None
+  """Folder of the other run; None starts from random parameters."""
+  step: int | None = None
+  """Which of its checkpoints; the newest if None."""
+  take: tuple[str, ...] = ()
+  """Patterns of what to load; everything that fits if empty."""
+  skip: tuple[str, ...] = ()
+  """Patterns of what not to load."""
+  rename: Mapping[str, str] = dataclasses.field(default_factory=dict)
+  """Pattern in the other run's paths -> what stands there in this run's."""
+  use_ema: bool = False
+  """Whether to load the moving average instead of the parameters."""
+
+  def __post_init__(self):
+    """Checks the patterns."""
+    check_patterns('warm_start.take', self.take)
+    check_patterns('warm_start.skip', self.skip)
+    check_patterns('warm_start.rename', [*self.rename])
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
   """One experiment."""
 
@@ -51,8 +80,12 @@ class Config:
   """Losses by name; each has its own `weight`."""
   evaluators: Mapping[str, Any]
   """What is measured, on the validation split now and then, on test at last."""
-  optimizer: AdamW = AdamW()
-  """Optimiser and learning-rate schedule."""
+  optimizer: Any = AdamW()
+  """Optimiser and learning-rate schedule: `mmjax.train.optimizer`."""
+  regularizer: Any = None
+  """`params -> scalar`, added to the loss once: L1 or L2."""
+  warm_start: WarmStart = WarmStart()
+  """Start from another run's parameters."""
   steps: int = 1000
   """Steps of training."""
   batch_size: int = 128
@@ -92,6 +125,10 @@ class Config:
         raise ValueError(f'{name} {getattr(self, name)} is below 1')
     if not 0 <= self.ema_decay < 1:
       raise ValueError(f'ema_decay {self.ema_decay} is not in [0, 1)')
+    if not isinstance(self.optimizer, Optimizer):
+      raise ValueError(
+        f'optimizer {self.optimizer!r} has no build() and schedule()'
+      )
     for name, rate in self.drop_modalities.items():
       if not 0 <= rate <= 1:
         raise ValueError(f'drop_modalities.{name} {rate} is not in [0, 1]')

@@ -16,6 +16,7 @@ from mmjax.train.mesh import prefetch, share_of_process
 from mmjax.train.program import Program, evaluate, make_program
 from mmjax.train.report import write_report
 from mmjax.train.state import TrainState
+from mmjax.train.warm_start import Plan, plan_warm_start
 from mmjax.types import InputError
 
 Results = dict[str, float | int]
@@ -42,10 +43,11 @@ def train(
   """
   program = make_program(config)
   _check_same_run(config, workdir)
+  warm = plan_warm_start(config.warm_start, program.state.params, workdir)
   workdir.mkdir(parents=True, exist_ok=True)
   _write_config(config, workdir, source=source, argv=argv)
   with Checkpoints(workdir / 'checkpoints', config.checkpoint) as checkpoints:
-    state, step = _start(program, checkpoints)
+    state, step = _start(program, checkpoints, warm)
     say(
       f'{program.parameters:,} parameters on {jax.device_count()} '
       f'{jax.default_backend()} device(s); step {step} of {config.steps}'
@@ -141,11 +143,12 @@ def _run(
 
 
 def _start(
-  program: Program, checkpoints: Checkpoints
+  program: Program, checkpoints: Checkpoints, warm: Plan | None
 ) -> tuple[TrainState, int]:
   latest = checkpoints.latest()
   if latest is None:
-    return program.init(), 0
+    state = program.init()
+    return state if warm is None else warm.load(state), 0
   return checkpoints.restore(latest, program.state), latest
 
 

@@ -74,6 +74,7 @@ def make_program(config: Config) -> Program:
     config.objectives,
     tx,
     augment=_augmentations(config),
+    regularizer=config.regularizer,
     compute_dtype=dtype,
     accumulate=config.accumulate,
     ema_decay=config.ema_decay,
@@ -82,6 +83,8 @@ def make_program(config: Config) -> Program:
   try:
     state = jax.eval_shape(init, init_key, batch)
     jax.eval_shape(step(), state, batch, step_key)
+  except InputError:
+    raise
   except ValueError as error:
     raise InputError(f'model and data do not fit: {error}') from error
 

@@ -6,14 +6,12 @@ heads and the hidden layer of MLPs are (Megatron-LM,
 https://arxiv.org/abs/1909.08053). Rules know paths; models know nothing.
 """
 
-import difflib
 import re
-from collections.abc import Sequence
 from typing import Any
 
-import jax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from mmjax.paths import map_named, named_leaves, require_matches
 from mmjax.types import InputError
 
 Rules = tuple[tuple[str, tuple[str | None, ...]], ...]
@@ -26,11 +24,6 @@ TRANSFORMER_RULES: Rules = (
   (r'mlp/up/bias$', ('tensor',)),
   (r'mlp/down/kernel$', ('tensor', None)),
 )
-
-
-def path_name(path: Sequence[Any]) -> str:
-  """The path of a leaf, as `encoders_text/transformer/norm/scale`."""
-  return jax.tree_util.keystr(tuple(path), simple=True, separator='/')
 
 
 def state_shardings(
@@ -56,24 +49,17 @@ def state_shardings(
   Raises:
     InputError: a rule matches no leaf, or its axes do not fit one.
   """
-  used: set[str] = set()
+  if mesh.shape['tensor'] > 1:
+    require_matches(
+      'sharding rule', [pattern for pattern, _ in rules], [*named_leaves(state)]
+    )
 
-  def sharding(path, leaf):
-    name = path_name(path)
-    axes = _by_rule(name, leaf, mesh, rules, used)
+  def sharding(name, leaf):
+    axes = _by_rule(name, leaf, mesh, rules)
     axes = _with_fsdp(name, leaf, mesh, axes, min_size)
     return NamedSharding(mesh, PartitionSpec(*axes))
 
-  found = jax.tree_util.tree_map_with_path(sharding, state)
-  unused = [pattern for pattern, _ in rules if pattern not in used]
-  if unused and mesh.shape['tensor'] > 1:
-    names = [path_name(p) for p, _ in jax.tree.leaves_with_path(state)]
-    near = difflib.get_close_matches(unused[0], names, n=1, cutoff=0.1)
-    raise InputError(
-      f'sharding rule {unused[0]!r} matches no parameter'
-      + (f'; a near one is {near[0]}' if near else '')
-    )
-  return found
+  return map_named(sharding, state)
 
 
 def _stacked(name: str) -> bool:
@@ -81,22 +67,22 @@ def _stacked(name: str) -> bool:
   return 'blocks' in name.split('/')
 
 
-def _by_rule(name, leaf, mesh, rules, used) -> list[str | None]:
+def _by_rule(name, leaf, mesh, rules) -> list[str | None]:
   for pattern, axes in rules:
     if not re.search(pattern, name):
       continue
     axes = [*([None] if _stacked(name) else []), *axes]
-    if len(axes) != leaf.ndim:
-      # Factored optimisers keep sums over some of a parameter's axes.
-      continue
-    used.add(pattern)
-    for size, axis in zip(leaf.shape, axes, strict=True):
-      if axis is not None and size % mesh.shape[axis]:
-        raise InputError(
-          f'{name} of shape {leaf.shape} cannot be split over {axis} '
-          f'{mesh.shape[axis]}'
-        )
-    return axes
+    if len(axes) == leaf.ndim and all(
+      axis is None or size % mesh.shape[axis] == 0
+      for size, axis in zip(leaf.shape, axes, strict=True)
+    ):
+      return axes
+    # Factored optimisers keep sums over some of a parameter's axes.
+    if name.startswith('params/'):
+      raise InputError(
+        f'{name} of shape {leaf.shape} cannot be split as {axes} over '
+        f'{dict(mesh.shape)}'
+      )
   return [None] * leaf.ndim
 
 
