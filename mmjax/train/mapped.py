@@ -24,12 +24,14 @@ class Mapped(NamedTuple):
 
   Attributes:
     step: `(state, batch) -> (state, metrics)`; donates the state.
+    lower: lowers the step for shapes of the global state and batch.
     place: puts a process's rows of a batch on its devices.
     spread: gives each device its copy of a replicated state.
     whole: the replicated state again.
   """
 
   step: Callable[[TrainState, Batch], tuple[TrainState, Any]]
+  lower: Callable[..., jax.stages.Lowered]
   place: Callable[[Any], Batch]
   spread: Callable[[TrainState], TrainState]
   whole: Callable[[TrainState], TrainState]
@@ -52,13 +54,15 @@ def map_over_devices(step: Any, key: PRNGKeyArray, mesh: Mesh) -> Mapped:
         f'strategy pmap keeps everything on each device: mesh.{axis} '
         f'{mesh.shape[axis]} needs strategy jit'
       )
+  # A host's devices stay together, also where hosts are only planned for.
+  devices = sorted(mesh.devices.flat, key=lambda d: d.process_index)
   mapped = jax.pmap(
     step,
     axis_name=AXIS,
     in_axes=(0, 0, None),
     out_axes=(0, None),
     donate_argnums=0,
-    devices=None if jax.process_count() > 1 else list(mesh.devices.flat),
+    devices=None if jax.process_count() > 1 else devices,
   )
   here = list(mesh.local_devices)
   own = NamedSharding(Mesh(np.asarray(here), (AXIS,)), PartitionSpec(AXIS))
@@ -70,6 +74,15 @@ def map_over_devices(step: Any, key: PRNGKeyArray, mesh: Mesh) -> Mapped:
       ),
       batch,
     )
+
+  def lower(state, batch):
+    # `pmap` takes arrays of what this process maps over.
+    count = mesh.size // jax.process_count()
+    copies, rows = jax.tree.map(
+      lambda x: jax.ShapeDtypeStruct((count, *x.shape), x.dtype),
+      (state, jax.tree.map(lambda x: _rows(x, mesh.size), batch)),
+    )
+    return mapped.lower(copies, rows, key)
 
   def spread(x):
     copies = [shard.data[None] for shard in x.addressable_shards]
@@ -84,7 +97,12 @@ def map_over_devices(step: Any, key: PRNGKeyArray, mesh: Mesh) -> Mapped:
 
   return Mapped(
     step=lambda state, batch: mapped(state, batch, key),
+    lower=lower,
     place=place,
     spread=lambda state: jax.tree.map(spread, state),
     whole=lambda state: jax.tree.map(whole, state),
   )
+
+
+def _rows(x: Any, parts: int) -> jax.ShapeDtypeStruct:
+  return jax.ShapeDtypeStruct((x.shape[0] // parts, *x.shape[1:]), x.dtype)

@@ -1,7 +1,7 @@
 """The compiled functions of a run, built and checked before anything starts."""
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -12,8 +12,10 @@ from mmjax import masking
 from mmjax.data import pipeline
 from mmjax.metrics import Evaluation
 from mmjax.train.config import Config
+from mmjax.train.flops import count_flops
 from mmjax.train.mapped import AXIS, Mapped, map_over_devices
 from mmjax.train.mesh import (
+  by_example,
   check_batch_size,
   make_mesh,
   place,
@@ -40,8 +42,10 @@ class Program(NamedTuple):
     whole: what `step` gives -> global state.
     place: this process's rows of a batch -> what `step` takes.
     step: does one step of training; donates the state.
+    lower: lowers `step` for the mesh's devices; they need not be there.
     predict: runs the model on a global state and batch.
     parameters: number of scalars that the model learns.
+    flops: floating-point operations of one step, over all devices.
   """
 
   mesh: Mesh
@@ -51,18 +55,26 @@ class Program(NamedTuple):
   whole: Callable[[TrainState], TrainState]
   place: Callable[[Any], Batch]
   step: Callable[[TrainState, Batch], tuple[TrainState, Any]]
+  lower: Callable[[], jax.stages.Lowered]
   predict: Callable[[TrainState, Batch], Any]
   parameters: int
+  flops: int
 
 
-def make_program(config: Config) -> Program:
+def make_program(
+  config: Config, devices: Sequence[Any] | None = None
+) -> Program:
   """Builds a run's functions; traces them, writes nothing to the workdir.
+
+  Args:
+    config: the experiment.
+    devices: what it runs on; all that JAX sees if None.
 
   Raises:
     InputError: data, model, objectives and devices do not go together.
   """
   config.data.check()
-  mesh = make_mesh(config.mesh)
+  mesh = make_mesh(config.mesh, devices)
   check_batch_size(config.batch_size, mesh, accumulate=config.accumulate)
   dtype = _dtype(config.compute_dtype, mesh)
   init_key, step_key = jax.random.split(jax.random.key(config.seed))
@@ -82,7 +94,7 @@ def make_program(config: Config) -> Program:
   batch = _batch_shapes(config)
   try:
     state = jax.eval_shape(init, init_key, batch)
-    jax.eval_shape(step(), state, batch, step_key)
+    flops = count_flops(jax.make_jaxpr(step())(state, batch, step_key))
   except InputError:
     raise
   except ValueError as error:
@@ -91,11 +103,8 @@ def make_program(config: Config) -> Program:
   shardings = state_shardings(
     state, mesh, rules=config.sharding_rules, min_size=config.fsdp_min_size
   )
-  state = jax.tree.map(
-    lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s),
-    state,
-    shardings,
-  )
+  state = jax.tree.map(_with_sharding, state, shardings)
+  rows = jax.tree.map(lambda x: _with_sharding(x, by_example(mesh)), batch)
   # The batch's values do not matter, so none is carried into the program.
   make_state = jax.jit(
     lambda key: init(key, jax.tree.map(_zeros, batch)), out_shardings=shardings
@@ -110,6 +119,7 @@ def make_program(config: Config) -> Program:
     )
     run = Mapped(
       step=lambda state, batch: compiled(state, batch, step_key),
+      lower=lambda state, batch: compiled.lower(state, batch, step_key),
       place=functools.partial(place, mesh=mesh),
       spread=lambda state: state,
       whole=lambda state: state,
@@ -120,7 +130,8 @@ def make_program(config: Config) -> Program:
     init=lambda: make_state(init_key),
     predict=jax.jit(make_predict(config.model, compute_dtype=dtype)),
     parameters=count_parameters(state.params),
-    **run._asdict(),
+    flops=flops,
+    **run._replace(lower=lambda: run.lower(state, rows))._asdict(),
   )
 
 
@@ -198,6 +209,10 @@ def _batch_shapes(config: Config) -> Any:
     ),
     batch,
   )
+
+
+def _with_sharding(x: Any, sharding: Any) -> jax.ShapeDtypeStruct:
+  return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding)
 
 
 def _zeros(shape: jax.ShapeDtypeStruct) -> jax.Array:
