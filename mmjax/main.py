@@ -9,9 +9,10 @@ from pathlib import Path
 
 import jax
 
-from mmjax.train import distributed
+from mmjax.train import distributed, topologies
 from mmjax.train.config import load_config
 from mmjax.train.loop import evaluate_last, train
+from mmjax.train.plan import plan
 from mmjax.types import InputError
 
 _EPILOG = """\
@@ -39,6 +40,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 130
 
 
+def _topology(own: argparse.Namespace) -> topologies.Topology:
+  if own.evaluate:
+    raise InputError('--plan and --evaluate exclude each other')
+  if own.distributed or own.coordinator:
+    raise InputError('--plan needs no other process, on any topology')
+  return topologies.find(own.plan)
+
+
 def _main(argv: list[str]) -> int:
   parser = argparse.ArgumentParser(
     prog='train.py',
@@ -59,6 +68,12 @@ def _main(argv: list[str]) -> int:
     action='store_true',
     help='score the last checkpoint, without training',
   )
+  parser.add_argument(
+    '--plan',
+    metavar='TOPOLOGY',
+    help='compile for devices that need not be there, such as v5e:4x4 or cpu:8,'
+    ' and say what a step takes; nothing is trained',
+  )
   distributed.add_options(parser)
   own, rest = parser.parse_known_args(argv)
   asks_help = '--help' in rest or '-h' in rest
@@ -69,12 +84,20 @@ def _main(argv: list[str]) -> int:
     raise InputError('--config FILE is required; there are some in configs/')
   if asks_help:
     parser.print_help()
-  distributed.start(own)
+  topology = None
+  if own.plan is None:
+    distributed.start(own)
+  else:
+    topology = _topology(own)
+    topology.prepare()
   config = load_config(own.config, rest)
   if own.workdir is None:
     raise InputError('--workdir FOLDER is required')
   if own.workdir.exists() and not own.workdir.is_dir():
     raise InputError(f'--workdir {own.workdir} is a file')
+  if topology is not None:
+    print(json.dumps(plan(config, topology, own.workdir)))
+    return 0
   if own.evaluate:
     results = evaluate_last(config, own.workdir)
   else:
