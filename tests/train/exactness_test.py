@@ -28,7 +28,8 @@ def _one_device(names: tuple[str, ...], dtype) -> Found:
 
 def _check(record_property, way, names, dtype, found):
   loss, gradient = difference(found, _one_device(names, dtype))
-  record_property('exactness', (way, '+'.join(names), loss, gradient))
+  what = names[0] if len(names) == 1 else 'all together'
+  record_property('exactness', (way, dtype.__name__, what, loss, gradient))
   assert loss <= LIMITS[dtype][0], (way, names)
   assert gradient <= LIMITS[dtype][1], (way, names)
 
