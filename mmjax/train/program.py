@@ -13,6 +13,7 @@ from mmjax.data import pipeline
 from mmjax.metrics import Evaluation
 from mmjax.train import sharding
 from mmjax.train.config import Config
+from mmjax.train.flops import count_flops
 from mmjax.train.state import TrainState, count_parameters, make_init
 from mmjax.train.step import make_predict, make_train_step
 from mmjax.types import Batch, InputError
@@ -28,6 +29,7 @@ class Program(NamedTuple):
     step: does one step of training; donates the state.
     predict: runs the model.
     parameters: number of scalars that the model learns.
+    flops: floating-point operations of one step, over all devices.
   """
 
   mesh: Mesh
@@ -36,6 +38,7 @@ class Program(NamedTuple):
   step: Callable[[TrainState, Batch], tuple[TrainState, Any]]
   predict: Callable[[TrainState, Batch], Any]
   parameters: int
+  flops: int
 
 
 def make_program(config: Config) -> Program:
@@ -66,7 +69,7 @@ def make_program(config: Config) -> Program:
   batch = _batch_shapes(config)
   try:
     state = jax.eval_shape(init, init_key, batch)
-    jax.eval_shape(step, state, batch, step_key)
+    flops = count_flops(jax.make_jaxpr(step)(state, batch, step_key))
   except ValueError as error:
     raise InputError(f'model and data do not fit: {error}') from error
 
@@ -86,13 +89,19 @@ def make_program(config: Config) -> Program:
     step=lambda state, batch: compiled(state, batch, step_key),
     predict=jax.jit(make_predict(config.model, compute_dtype=dtype)),
     parameters=count_parameters(state.params),
+    flops=flops,
   )
 
 
 def evaluate(
-  config: Config, program: Program, state: TrainState, split: str
+  config: Config,
+  program: Program,
+  state: TrainState,
+  split: str,
+  *,
+  each: Callable[[], None] = lambda: None,
 ) -> Evaluation:
-  """Runs every evaluator of the config on a split."""
+  """Runs every evaluator of the config on a split; `each` before each batch."""
 
   def batches(view: str = 'default') -> Iterator[Batch]:
     for batch in pipeline.eval_batches(
@@ -103,6 +112,7 @@ def evaluate(
       process_index=jax.process_index(),
       process_count=jax.process_count(),
     ):
+      each()
       yield sharding.place(batch, program.mesh)
 
   predict = functools.partial(program.predict, state)

@@ -108,13 +108,18 @@ def make_train_step(
     metrics['loss'] = Ratio(loss, jnp.ones(()))
     norm = optax.tree.norm(gradients)
     metrics['gradient_norm'] = Ratio(norm, jnp.ones(()))
-    return TrainState(
+    finite = jnp.isfinite(loss) & jnp.isfinite(norm)
+    metrics['finite'] = Ratio(finite.astype(jnp.float32), jnp.ones(()))
+    new = TrainState(
       step=state.step + 1,
       params=optax.apply_updates(state.params, updates),
       opt_state=opt_state,
       ema=state.ema,
       collections=changed,
-    ), metrics
+    )
+    # The old arrays may be gone when the host learns of it: choose here.
+    kept = jax.tree.map(lambda a, b: jnp.where(finite, a, b), new, state)
+    return kept._replace(step=new.step), metrics
 
   return step
 
