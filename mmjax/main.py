@@ -15,6 +15,7 @@ from mmjax.train.config import load_config
 from mmjax.train.errors import RunError, Stopped
 from mmjax.train.interrupt import preemptible
 from mmjax.train.loop import evaluate_last, train
+from mmjax.train.quiet import hush_failed_saves
 from mmjax.types import InputError
 
 _EPILOG = """\
@@ -64,7 +65,7 @@ def _fail(code: int, text: str) -> int:
 
 def _keep_compiled() -> None:
   """Turns the persistent cache of compiled programs on, where nobody has."""
-  if jax.config.read('jax_compilation_cache_dir') is None:
+  if jax.config.values['jax_compilation_cache_dir'] is None:
     cache = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
     folder = Path(cache) / 'mmjax' / 'compiled'
     jax.config.update('jax_compilation_cache_dir', str(folder))
@@ -107,6 +108,7 @@ def _main(argv: list[str]) -> int:
   if own.workdir.exists() and not own.workdir.is_dir():
     raise InputError(f'--workdir {own.workdir} is a file')
   _keep_compiled()
+  hush_failed_saves()
   if own.evaluate:
     results = evaluate_last(config, own.workdir)
   else:

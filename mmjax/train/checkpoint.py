@@ -6,7 +6,6 @@ that saves. So whatever moment a run is killed at, a folder with the name of a
 step has its checksums, and one that fails them was damaged later.
 """
 
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -55,7 +54,6 @@ class Checkpoints:
         best = _metric(options.best)
         kept.append(preservation_policy.BestN(get_metric_fn=best, n=1))
       policy = preservation_policy.AnyPreservationPolicy(kept)
-    logging.getLogger('absl').addFilter(_said_elsewhere)
     self._manager = ocp.CheckpointManager(
       self._folder,
       options=ocp.CheckpointManagerOptions(
@@ -262,8 +260,3 @@ def _free_name(path: Path) -> Path:
 
 def _metric(name: str):
   return lambda numbers: numbers.get(name, float('-inf'))
-
-
-def _said_elsewhere(record: logging.LogRecord) -> bool:
-  """Drops tracebacks of failed saves, which end as a RunError."""
-  return not (record.exc_info and 'orbax' in record.pathname)

@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 NAME = 'SHA256SUMS'
-# Orbax writes these last, with the time, when the rest of the folder is complete;
-# nothing that is restored is in them.
+# Orbax writes these last, with the time, when the rest of the folder is
+# complete; nothing that is restored is in them.
 _LATER = ('commit_success.txt', '_CHECKPOINT_METADATA')
 # Hashing lets go of the interpreter, so threads read and hash side by side.
 _THREADS = 8

@@ -20,7 +20,7 @@ class Times:
     self,
     *,
     batch_size: int,
-    flops: float = 0.0,
+    flops: int = 0,
     peak: float | None = None,
     clock: Callable[[], float] = time.perf_counter,
   ):

@@ -14,7 +14,7 @@ class Clock:
 
 def test_numbers_are_those_of_the_steps_since_the_last_time():
   clock = Clock()
-  times = Times(batch_size=32, flops=6e9, peak=2e11, clock=clock)
+  times = Times(batch_size=32, flops=6 * 10**9, peak=2e11, clock=clock)
 
   def step(seconds, data=0.0):
     with times.waiting():
@@ -40,7 +40,7 @@ def test_numbers_are_those_of_the_steps_since_the_last_time():
 
 def test_without_a_known_peak_there_is_no_mfu():
   clock = Clock()
-  times = Times(batch_size=1, flops=1.0, clock=clock)
+  times = Times(batch_size=1, flops=1, clock=clock)
   times.lap()
   clock.now += 1.0
   times.lap()
