@@ -49,10 +49,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     return stopped.code
   except KeyboardInterrupt:
     return _fail(130, 'interrupted')
-  except Exception:
+  except Exception as error:
     if not jax.distributed.is_initialized():
       raise
-    return _fail(1, traceback.format_exc())
+    # Most often another process is gone; its own output says why.
+    reason = str(error).strip().partition('\n')[0]
+    return _fail(
+      1,
+      f'{traceback.format_exc()}error: process {jax.process_index()} of '
+      f'{jax.process_count()} cannot go on, and ends: {reason}',
+    )
 
 
 def _fail(code: int, text: str) -> int:

@@ -6,6 +6,8 @@ that saves. So whatever moment a run is killed at, a folder with the name of a
 step has its checksums, and one that fails them was damaged later.
 """
 
+import logging
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,8 @@ class Checkpoints:
     self._folder = folder.absolute()
     self._newest = _newest_whole(self._folder, repair=options is not None)
     self._saving: int | None = None
+    self._failure = _Failure()
+    logging.getLogger('absl').addFilter(self._failure)
     policy, best = None, None
     if options is not None:
       kept: list[Any] = [preservation_policy.LatestN(options.keep)]
@@ -96,7 +100,7 @@ class Checkpoints:
     """
     try:
       # Before `_saving` changes, which that save reads.
-      self._manager.wait_until_finished()
+      self.finish()
       self._saving = step
       started = self._manager.save(
         step,
@@ -106,6 +110,8 @@ class Checkpoints:
         ),
         metrics=dict(numbers),
       )
+    except RunError:
+      raise
     except Exception as error:
       raise self._failed(error) from error
     if not started:
@@ -113,11 +119,15 @@ class Checkpoints:
 
   def check(self) -> None:
     """Raises RunError if a save that ran beside the training has failed."""
-    if not self._manager.is_saving_in_progress():
-      self.finish()
+    if self._failure.error is not None:
+      raise self._failed(self._failure.error) from self._failure.error
 
   def finish(self) -> None:
     """Waits until everything is on the disk; raises RunError if it cannot."""
+    # Orbax itself would first wait for other processes, and they for this one.
+    while self._manager.is_saving_in_progress():
+      self.check()
+      time.sleep(0.005)
     try:
       self._manager.wait_until_finished()
     except Exception as error:
@@ -183,6 +193,7 @@ class Checkpoints:
           raise
         say(f'and {error}')
       self._manager.close()
+    logging.getLogger('absl').removeFilter(self._failure)
 
   def _add_checksums(self) -> None:
     """Runs in the thread that saves, in process 0, before the renaming."""
@@ -195,7 +206,7 @@ class Checkpoints:
     ]
     write_checksums(folder)
 
-  def _failed(self, error: Exception) -> RunError:
+  def _failed(self, error: BaseException) -> RunError:
     reason = str(error).strip().splitlines() or [type(error).__name__]
     return RunError(
       f'checkpoint {self._saving} could not be saved in {self._folder} '
@@ -256,6 +267,24 @@ def _free_name(path: Path) -> Path:
     number += 1
     found = path.with_name(f'{path.name}-{number}')
   return found
+
+
+class _Failure(logging.Filter):
+  """Takes from Orbax's log what went wrong in the thread that saves.
+
+  Attributes:
+    error: the first error, or None.
+  """
+
+  error: BaseException | None = None
+
+  def filter(self, record: logging.LogRecord) -> bool:
+    """Drops the traceback, since the error ends the run as a RunError."""
+    if not record.exc_info or 'orbax' not in record.pathname:
+      return True
+    if self.error is None and record.pathname.endswith('async_checkpointer.py'):
+      self.error = record.exc_info[1]
+    return False
 
 
 def _metric(name: str):

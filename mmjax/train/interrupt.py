@@ -81,13 +81,15 @@ class Interrupt:
 def preemptible() -> Iterator[None]:
   """Makes SIGTERM raise Stopped, where there is nothing to save first.
 
-  Enter it before `jax.distributed.initialize`, whose handler must be the last.
+  Where `jax.distributed` runs, its own handler stays. If it is to be started,
+  that may come inside: the last handler counts.
   """
 
   def end(*_: Any) -> NoReturn:
     raise Stopped(0)
 
-  if threading.current_thread() is not threading.main_thread():
+  in_main = threading.current_thread() is threading.main_thread()
+  if jax.distributed.is_initialized() or not in_main:
     yield
     return
   old = signal.signal(signal.SIGTERM, end)

@@ -1,8 +1,7 @@
 """Keeps what a failed save leaves behind from burying the line that says so.
 
-On a full disk Orbax logs the traceback in each of its threads, and hundreds of
-its unfinished writes complain when they are thrown away. The error itself
-reaches the training loop and ends the run as a RunError.
+On a full disk hundreds of Orbax's unfinished writes complain when they are
+thrown away. The error itself reaches the training loop as a RunError.
 """
 
 import logging
@@ -12,7 +11,6 @@ from typing import Any
 
 def hush_failed_saves() -> None:
   """Drops those messages in this process, and no others."""
-  logging.getLogger('absl').addFilter(_keeps_log)
   logging.getLogger('asyncio').addFilter(_keeps_log)
   before = sys.unraisablehook
 
@@ -25,6 +23,4 @@ def hush_failed_saves() -> None:
 
 
 def _keeps_log(record: logging.LogRecord) -> bool:
-  if record.name == 'asyncio':
-    return 'exception was never retrieved' not in record.getMessage()
-  return not (record.exc_info and 'orbax' in record.pathname)
+  return 'exception was never retrieved' not in record.getMessage()

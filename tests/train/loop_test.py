@@ -10,32 +10,22 @@ import signal
 import time
 from pathlib import Path
 
-import jax
 import jax.numpy as jnp
+import mean_config
+import mean_program
 import numpy as np
 import pytest
 
 from mmjax.data import pipeline
 from mmjax.data.datasets.digits import Digits
 from mmjax.main import main
-from mmjax.metrics import Ratio
-from mmjax.train import loop, sharding
+from mmjax.train import loop
 from mmjax.train.checkpoint import Checkpoints
-from mmjax.train.config import Checkpointing, Config
+from mmjax.train.config import Config
 from mmjax.train.errors import RunError, Stopped
-from mmjax.train.program import Program
 from mmjax.train.state import TrainState
 
-CONFIG = Config(
-  model=None,
-  data=Digits(),
-  objectives={},
-  evaluators={},
-  steps=20,
-  batch_size=8,
-  log_every=1,
-  checkpoint=Checkpointing(every=6, best=None),
-)
+CONFIG = mean_config.get_config()
 # Step 9 of seed 0 sees this example, no other step below 20 does.
 BAD_STEP = 9
 
@@ -52,44 +42,12 @@ def run(tmp_path, monkeypatch, rows):
   """Trains; `poison` makes step 9 not finite, `at` does something at a step."""
 
   def run(poison=False, at=None, size=4, **options):
-    bad = rows[BAD_STEP - 1][3] if poison else -1
-    mesh = sharding.make_mesh()
-    whole = sharding.replicated(mesh)
-
-    @jax.jit
-    def step(state, batch):
-      error = state.params - batch['label'].astype(jnp.float32).mean()
-      is_bad = (batch['index'] == bad).any()
-      loss = jnp.where(is_bad, jnp.nan, (error**2).mean())
-      finite = jnp.isfinite(loss)
-      params = jnp.where(finite, state.params - 0.1 * error, state.params)
-      state = state._replace(step=state.step + 1, params=params)
-      one = jnp.ones(())
-      metrics = {'loss': Ratio(loss, one), 'finite': Ratio(finite * one, one)}
-      return state, metrics
-
-    def step_and_more(state, batch):
-      if at is not None and int(state.step) + 1 == at[0]:
+    def before(step):
+      if at is not None and step == at[0]:
         at[1]()
-      return step(state, batch)
 
-    def init():
-      params = jnp.zeros(size)
-      if size > 4:
-        # So that a checkpoint cannot be compressed.
-        params = jax.random.normal(jax.random.key(0), (size,))
-      state = TrainState(jnp.zeros((), jnp.int32), params, (), None, {})
-      return jax.device_put(state, whole)
-
-    program = Program(
-      mesh=mesh,
-      state=jax.eval_shape(lambda s: s, init()),
-      init=init,
-      step=step_and_more,
-      predict=lambda state, batch: {},
-      parameters=size,
-      flops=1000,
-    )
+    bad = rows[BAD_STEP - 1][3] if poison else -1
+    program = mean_program.make(size=size, bad=bad, before=before)
     monkeypatch.setattr(loop, 'make_program', lambda config: program)
     source = tmp_path / 'config.py'
     source.write_text('# nothing\n')
