@@ -1,7 +1,7 @@
 """The compiled functions of a run, built and checked before anything starts."""
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -10,15 +10,14 @@ from jax.sharding import Mesh
 
 from mmjax import masking
 from mmjax.data import pipeline
-from mmjax.metrics import Evaluation
 from mmjax.train.config import Config
+from mmjax.train.flops import count_flops
 from mmjax.train.mapped import AXIS, Mapped, map_over_devices
 from mmjax.train.mesh import (
   check_batch_size,
   make_mesh,
   place,
   replicated,
-  share_of_process,
 )
 from mmjax.train.sharding import state_shardings
 from mmjax.train.state import TrainState, count_parameters, make_init
@@ -42,6 +41,7 @@ class Program(NamedTuple):
     step: does one step of training; donates the state.
     predict: runs the model on a global state and batch.
     parameters: number of scalars that the model learns.
+    flops: floating-point operations of one step, over all devices.
   """
 
   mesh: Mesh
@@ -53,6 +53,7 @@ class Program(NamedTuple):
   step: Callable[[TrainState, Batch], tuple[TrainState, Any]]
   predict: Callable[[TrainState, Batch], Any]
   parameters: int
+  flops: int
 
 
 def make_program(config: Config) -> Program:
@@ -82,7 +83,7 @@ def make_program(config: Config) -> Program:
   batch = _batch_shapes(config)
   try:
     state = jax.eval_shape(init, init_key, batch)
-    jax.eval_shape(step(), state, batch, step_key)
+    flops = count_flops(jax.make_jaxpr(step())(state, batch, step_key))
   except InputError:
     raise
   except ValueError as error:
@@ -120,57 +121,9 @@ def make_program(config: Config) -> Program:
     init=lambda: make_state(init_key),
     predict=jax.jit(make_predict(config.model, compute_dtype=dtype)),
     parameters=count_parameters(state.params),
+    flops=flops,
     **run._asdict(),
   )
-
-
-def evaluate(
-  config: Config, program: Program, state: TrainState, split: str
-) -> Evaluation:
-  """Runs every evaluator of the config on a split.
-
-  With a moving average of the parameters, it is evaluated too: its numbers'
-  names start with `ema/`.
-  """
-  found = _evaluate(config, program, state, split)
-  if state.ema is None:
-    return found
-  averaged = _evaluate(config, program, state._replace(params=state.ema), split)
-  return Evaluation(
-    {
-      **found.numbers,
-      **{f'ema/{name}': value for name, value in averaged.numbers.items()},
-    },
-    found.figures,
-  )
-
-
-def _evaluate(
-  config: Config, program: Program, state: TrainState, split: str
-) -> Evaluation:
-  index, count = share_of_process(program.mesh)
-
-  def batches(view: str = 'default') -> Iterator[Batch]:
-    for batch in pipeline.eval_batches(
-      config.data,
-      split,
-      view=view,
-      batch_size=config.batch_size // count,
-      process_index=index,
-      process_count=count,
-    ):
-      yield place(batch, program.mesh)
-
-  predict = functools.partial(program.predict, state)
-  numbers, figures = {}, {}
-  for evaluator in config.evaluators.values():
-    found = evaluator(predict, batches, config.data.classes)
-    twice = numbers.keys() & found.numbers.keys()
-    if twice:
-      raise InputError(f'two evaluators report {min(twice)!r}')
-    numbers.update(found.numbers)
-    figures.update(found.figures)
-  return Evaluation(numbers, figures)
 
 
 def _augmentations(config: Config) -> list[Any]:
