@@ -80,15 +80,8 @@ def _keep_compiled() -> None:
     jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.2)
 
 
-def _main(argv: list[str]) -> int:
-  parser = argparse.ArgumentParser(
-    prog='train.py',
-    description='Trains a model, or goes on with a run that was stopped.',
-    epilog=_EPILOG,
-    formatter_class=argparse.RawDescriptionHelpFormatter,
-    add_help=False,
-    allow_abbrev=False,
-  )
+def add_options(parser: argparse.ArgumentParser) -> None:
+  """Adds the options that are not the config's."""
   parser.add_argument(
     '--config', type=Path, help='file with get_config(), as in configs/'
   )
@@ -101,6 +94,18 @@ def _main(argv: list[str]) -> int:
     help='score the last checkpoint, without training',
   )
   distributed.add_options(parser)
+
+
+def _main(argv: list[str]) -> int:
+  parser = argparse.ArgumentParser(
+    prog='train.py',
+    description='Trains a model, or goes on with a run that was stopped.',
+    epilog=_EPILOG,
+    formatter_class=argparse.RawDescriptionHelpFormatter,
+    add_help=False,
+    allow_abbrev=False,
+  )
+  add_options(parser)
   own, rest = parser.parse_known_args(argv)
   asks_help = '--help' in rest or '-h' in rest
   if own.config is None:
