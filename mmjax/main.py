@@ -11,6 +11,7 @@ from pathlib import Path
 
 import jax
 
+from mmjax.train import processes
 from mmjax.train.config import load_config
 from mmjax.train.errors import RunError, Stopped
 from mmjax.train.interrupt import preemptible
@@ -121,5 +122,6 @@ def _main(argv: list[str]) -> int:
     results = train(config, own.workdir, source=own.config, argv=argv)
   # JSON has no NaN, which a number over no examples is.
   finite = {k: v if math.isfinite(v) else None for k, v in results.items()}
-  print(json.dumps(finite))
+  if processes.is_first():
+    print(json.dumps(finite))
   return 0
