@@ -11,7 +11,7 @@ from pathlib import Path
 
 import jax
 
-from mmjax.train import distributed
+from mmjax.train import distributed, processes
 from mmjax.train.config import load_config
 from mmjax.train.errors import RunError, Stopped
 from mmjax.train.interrupt import preemptible
@@ -127,9 +127,8 @@ def _main(argv: list[str]) -> int:
     results = evaluate_last(config, own.workdir)
   else:
     results = train(config, own.workdir, source=own.config, argv=argv)
-  if jax.process_index() > 0:
-    return 0  # The first process speaks for all.
   # JSON has no NaN, which a number over no examples is.
   finite = {k: v if math.isfinite(v) else None for k, v in results.items()}
-  print(json.dumps(finite))
+  if processes.is_first():
+    print(json.dumps(finite))
   return 0

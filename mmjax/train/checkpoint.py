@@ -67,6 +67,7 @@ class Checkpoints:
         create=options is not None,
         cleanup_tmp_directories=options is not None,
         read_only=options is None,
+        save_interval_steps=0 if options is None else 1,
         # Metrics may be damaged where nothing is repaired.
         lightweight_initialize=options is None,
         async_options=ocp.AsyncOptions(
@@ -279,9 +280,12 @@ class _Failure(logging.Filter):
   error: BaseException | None = None
 
   def filter(self, record: logging.LogRecord) -> bool:
-    """Drops the traceback, since the error ends the run as a RunError."""
-    if not record.exc_info or 'orbax' not in record.pathname:
+    """Drops tracebacks, since the error ends the run as a RunError."""
+    if 'orbax' not in record.pathname:
       return True
+    if not record.exc_info:
+      # That reading alone was asked for is no news.
+      return 'directory is read only' not in record.getMessage()
     if self.error is None and record.pathname.endswith('async_checkpointer.py'):
       self.error = record.exc_info[1]
     return False
