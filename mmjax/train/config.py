@@ -117,6 +117,17 @@ class Config:
   """Steps from one line of `metrics.jsonl` to the next."""
   checkpoint: Checkpointing = Checkpointing()
   """When to validate and save."""
+  on_nonfinite: Literal['stop', 'skip'] = 'stop'
+  """What to do at a step whose loss or gradient is NaN or infinite: end the run
+  and leave `nonfinite.json`, or leave the step out and count it."""
+  watchdog_seconds: float = 1800.0
+  """The run ends when nothing, a compilation included, was done for so long; 0
+  waits for ever."""
+  profile: int = 0
+  """Steps to trace, after a few, for TensorBoard and Perfetto."""
+  peak_flops: float | None = None
+  """FLOP/s of a device that MFU is measured against; by default that in
+  bfloat16, where the device is known."""
 
   def __post_init__(self):
     """Checks the fields' ranges."""
@@ -129,6 +140,9 @@ class Config:
       raise ValueError(
         f'optimizer {self.optimizer!r} has no build() and schedule()'
       )
+    for name in ('watchdog_seconds', 'profile', 'peak_flops'):
+      if (getattr(self, name) or 0) < 0:
+        raise ValueError(f'{name} {getattr(self, name)} is negative')
     for name, rate in self.drop_modalities.items():
       if not 0 <= rate <= 1:
         raise ValueError(f'drop_modalities.{name} {rate} is not in [0, 1]')

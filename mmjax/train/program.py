@@ -1,7 +1,7 @@
 """The compiled functions of a run, built and checked before anything starts."""
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -10,7 +10,6 @@ from jax.sharding import Mesh
 
 from mmjax import masking
 from mmjax.data import pipeline
-from mmjax.metrics import Evaluation
 from mmjax.train.config import Config
 from mmjax.train.flops import count_flops
 from mmjax.train.mapped import AXIS, Mapped, map_over_devices
@@ -20,7 +19,6 @@ from mmjax.train.mesh import (
   make_mesh,
   place,
   replicated,
-  share_of_process,
 )
 from mmjax.train.sharding import state_shardings
 from mmjax.train.state import TrainState, count_parameters, make_init
@@ -133,55 +131,6 @@ def make_program(
     flops=flops,
     **run._replace(lower=lambda: run.lower(state, rows))._asdict(),
   )
-
-
-def evaluate(
-  config: Config, program: Program, state: TrainState, split: str
-) -> Evaluation:
-  """Runs every evaluator of the config on a split.
-
-  With a moving average of the parameters, it is evaluated too: its numbers'
-  names start with `ema/`.
-  """
-  found = _evaluate(config, program, state, split)
-  if state.ema is None:
-    return found
-  averaged = _evaluate(config, program, state._replace(params=state.ema), split)
-  return Evaluation(
-    {
-      **found.numbers,
-      **{f'ema/{name}': value for name, value in averaged.numbers.items()},
-    },
-    found.figures,
-  )
-
-
-def _evaluate(
-  config: Config, program: Program, state: TrainState, split: str
-) -> Evaluation:
-  index, count = share_of_process(program.mesh)
-
-  def batches(view: str = 'default') -> Iterator[Batch]:
-    for batch in pipeline.eval_batches(
-      config.data,
-      split,
-      view=view,
-      batch_size=config.batch_size // count,
-      process_index=index,
-      process_count=count,
-    ):
-      yield place(batch, program.mesh)
-
-  predict = functools.partial(program.predict, state)
-  numbers, figures = {}, {}
-  for evaluator in config.evaluators.values():
-    found = evaluator(predict, batches, config.data.classes)
-    twice = numbers.keys() & found.numbers.keys()
-    if twice:
-      raise InputError(f'two evaluators report {min(twice)!r}')
-    numbers.update(found.numbers)
-    figures.update(found.figures)
-  return Evaluation(numbers, figures)
 
 
 def _augmentations(config: Config) -> list[Any]:

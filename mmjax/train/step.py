@@ -141,6 +141,7 @@ def make_train_step(
       ema=moving_average(state.ema, params, state.step, ema_decay),
       collections=state.collections if changed is None else changed,
     )
+    # The old arrays may be gone when the host learns of it: choose here.
     kept = jax.tree.map(lambda a, b: jnp.where(finite, a, b), new, state)
     return kept._replace(step=state.step + 1), metrics
 

@@ -17,6 +17,8 @@ from tests.train.exactness import OBJECTIVES, WAYS, Found, difference
 
 ROOT = Path(__file__).parents[2]
 OTHERS = [name for name in WAYS if name != 'one device']
+# Each takes seconds to compile: these go through all the code.
+ALWAYS = ('jit, tensor', 'pmap', 'accumulation')
 LIMITS = {jnp.float32: (1e-6, 1e-5), jnp.float64: (1e-12, 1e-12)}
 
 
@@ -28,12 +30,19 @@ def _one_device(names: tuple[str, ...], dtype) -> Found:
 
 def _check(record_property, way, names, dtype, found):
   loss, gradient = difference(found, _one_device(names, dtype))
-  record_property('exactness', (way, '+'.join(names), loss, gradient))
+  what = names[0] if len(names) == 1 else 'all together'
+  record_property('exactness', (way, dtype.__name__, what, loss, gradient))
   assert loss <= LIMITS[dtype][0], (way, names)
   assert gradient <= LIMITS[dtype][1], (way, names)
 
 
-@pytest.mark.parametrize('way', OTHERS)
+@pytest.mark.parametrize(
+  'way',
+  [
+    way if way in ALWAYS else pytest.param(way, marks=pytest.mark.slow)
+    for way in OTHERS
+  ],
+)
 def test_all_objectives_together(way, record_property):
   names = tuple(OBJECTIVES)
   found = exactness.run(WAYS[way], OBJECTIVES, jnp.float32)
