@@ -33,7 +33,8 @@ def advise(config: Config, program: Program, *, missing: int) -> list[Advice]:
   """What to turn, the cheapest first; only what this config can turn.
 
   First what leaves the result of training as it is, by the time that it costs,
-  then what does not.
+  then what does not. What saves less than a hundredth of what is missing is
+  left out.
 
   Args:
     config: the run.
@@ -85,7 +86,8 @@ def advise(config: Config, program: Program, *, missing: int) -> list[Advice]:
         f'--batch-size {batch // 2}', 'another training: half the examples'
       )
     )
-  return found
+  worth = missing / 100
+  return [one for one in found if one.saves is None or one.saves >= worth]
 
 
 def bytes_per_device(tree: Any) -> int:

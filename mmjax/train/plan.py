@@ -24,6 +24,7 @@ from mmjax.train.topologies import Topology
 _UNITS = {'': 1, 'K': 2**10, 'M': 2**20, 'G': 2**30, 'T': 2**40}
 _BYTES = r'([\d.]+)([KMGT]?)'
 _USED = re.compile(rf'Used {_BYTES} of {_BYTES} hbm')
+# It says temporaries, but counts arguments and results, too.
 _EXCEEDS = re.compile(rf'\({_BYTES}\) exceeds available HBM \({_BYTES}\)')
 
 
@@ -74,7 +75,7 @@ def plan(config: Config, topology: Topology, workdir: Path) -> dict[str, Any]:
     if memory is None:
       raise
   else:
-    costs = count(compiled.as_text())
+    costs = count(compiled.as_text() or '')
     memory = _memory(compiled.memory_analysis(), topology.limit)
   seconds = time.monotonic() - start
   fits = memory.total <= memory.limit
@@ -134,15 +135,12 @@ def parse_out_of_memory(message: str, *, arguments: int) -> Memory | None:
 
   Args:
     message: the text of the error.
-    arguments: bytes of arguments, for a message that does not have them.
+    arguments: bytes of the state, for a message that does not tell arguments.
   """
   found = _USED.search(message) or _EXCEEDS.search(message)
   if 'RESOURCE_EXHAUSTED' not in message or found is None:
     return None
   total, limit = _bytes(*found.groups()[:2]), _bytes(*found.groups()[2:])
-  if found.re is _EXCEEDS:
-    # A single temporary is too large; nothing else is counted then.
-    return Memory(arguments, total, arguments + total, limit)
   told = re.search(rf'^\s*arguments\s+{_BYTES}', message, re.MULTILINE)
   arguments = _bytes(*told.groups()) if told else arguments
   return Memory(arguments, total - arguments, total, limit)

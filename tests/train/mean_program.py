@@ -64,6 +64,7 @@ def make(*, size=4, bad=-1, before=lambda step: None):
     whole=lambda state: state,
     place=lambda batch: place(batch, mesh),
     step=before_and_step,
+    lower=lambda: compiled.lower(jax.eval_shape(start), {}),
     predict=lambda state, batch: {},
     parameters=size,
     flops=1000,
