@@ -68,7 +68,7 @@ CHIPS = {
     shapes=_SQUARES,
   ),
   'v5p': Chip(
-    kind='TPU v5p',
+    kind='TPU v5',
     hbm=int(95.74 * 2**30),
     interconnect=600e9,
     flops_per_cycle=8 * 128 * 128 * 2,

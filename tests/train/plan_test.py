@@ -117,6 +117,18 @@ def test_chips_are_those_that_jax_knows():
   assert topologies.find('v5e:16x16').larger() is None
 
 
+@pytest.mark.parametrize('family', topologies.CHIPS)
+def test_the_compiler_for_tpus_knows_all_shapes(family):
+  pytest.importorskip('libtpu')
+  chip = topologies.CHIPS[family]
+  for shape in chip.shapes:
+    topology = topologies.find(f'{family}:{shape}')
+    devices = topology.devices()
+    assert len(devices) == topology.size
+    assert {device.device_kind for device in devices} == {chip.kind}
+    assert len({d.process_index for d in devices}) == topology.hosts
+
+
 FULL = """\
 RESOURCE_EXHAUSTED: XLA:TPU compile permanent error. Ran out of memory in \
 memory space hbm. Used 20.50G of 15.75G hbm. Exceeded hbm capacity by 4.75G.
@@ -265,7 +277,6 @@ def test_communication_adds_to_the_cycles():
   'args',
   [
     ('v5e:2x2',),
-    ('v6e:2x2',),
     ('v5p:2x2x1',),
     # Several hosts, and rings that do not go host by host.
     ('v5e:4x4', '--strategy', 'pmap'),
