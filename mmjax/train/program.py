@@ -111,7 +111,7 @@ def make_program(
     run = map_over_devices(step(axis_name=AXIS), step_key, mesh)
   else:
     compiled = jax.jit(
-      step(),
+      step(mesh=mesh),
       donate_argnums=0,
       out_shardings=(shardings, replicated(mesh)),
     )

@@ -14,10 +14,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
+from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
 from mmjax.metrics import Ratio, psum, weighted
-from mmjax.train import differentiate, dropout
+from mmjax.train import activations, differentiate, dropout
 from mmjax.train.state import TrainState
 from mmjax.types import Batch, Outputs, Term
 
@@ -50,6 +51,7 @@ def make_train_step(
   tx: optax.GradientTransformation,
   *,
   axis_name: str | None = None,
+  mesh: Mesh | None = None,
   augment: Sequence[Augment] = (),
   regularizer: Regularizer | None = None,
   compute_dtype: Any = jnp.float32,
@@ -69,6 +71,7 @@ def make_train_step(
       `fused`.
     tx: the optimiser.
     axis_name: the mapped axis over devices; None for the global view.
+    mesh: in the global view: keeps activations on it split by example.
     augment: functions of the batch and a key for each example, applied in
       order before the model.
     regularizer: function of the parameters, added to the loss once.
@@ -105,7 +108,11 @@ def make_train_step(
       batch = function(batch, keys)
 
     def forward(params, batch: Batch):
-      with dropout.by_example(batch['index']):
+      rows = batch['index'].shape[0]
+      with (
+        activations.split_by_example(mesh, rows),
+        dropout.by_example(batch['index']),
+      ):
         outputs, changed = model.apply(
           {'params': cast(params, compute_dtype), **state.collections},
           batch,

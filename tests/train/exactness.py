@@ -103,12 +103,12 @@ def run(way: Way, objectives: Mapping[str, Any], dtype: Any) -> Found:
   mesh = make_mesh(way.mesh, jax.devices()[: way.devices])
   tx = optax.sgd(1.0)
 
-  def step(axis_name=None):
+  def step(**view):
     return make_train_step(
       MODEL,
       objectives,
       tx,
-      axis_name=axis_name,
+      **view,
       augment=[_drop],
       compute_dtype=dtype,
       accumulate=way.accumulate,
@@ -129,12 +129,12 @@ def run(way: Way, objectives: Mapping[str, Any], dtype: Any) -> Found:
   batch = jax.tree.map(lambda x: x[mine], batch)
   key = jax.random.key(3)
   if way.strategy == 'pmap':
-    mapped = map_over_devices(step(AXIS), key, mesh)
+    mapped = map_over_devices(step(axis_name=AXIS), key, mesh)
     after, metrics = mapped.step(mapped.spread(state), mapped.place(batch))
     after = mapped.whole(after)
   else:
     out = (shardings, replicated(mesh))
-    after, metrics = jax.jit(step(), out_shardings=out)(
+    after, metrics = jax.jit(step(mesh=mesh), out_shardings=out)(
       state, place(batch, mesh), key
     )
   gather = jax.jit(lambda x: x, out_shardings=replicated(mesh))
