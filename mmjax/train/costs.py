@@ -116,16 +116,34 @@ def _trips(loop: Instruction, module: Module) -> int:
   known = _TRIPS.search(loop.attributes)
   if known:
     return int(known[1])
-  # The program for TPUs says it only by what the counter is compared with.
+  # The program for TPUs says it only by what the counter, which starts at zero,
+  # is compared with, and by what is added to it.
   condition = module.computations.get(loop.attribute('condition'), {})
-  numbers = [
-    int(one.operands[0])
+  limit = max(_constants(condition, condition), default=1)
+  compared = [
+    condition[name].attribute('index')
     for one in condition.values()
-    if one.opcode == 'constant'
-    and one.operands[:1]
-    and one.operands[0].isdigit()
+    if one.opcode == 'compare'
+    for name in one.operands
+    if condition[name].opcode == 'get-tuple-element'
   ]
-  return max(numbers, default=1)
+  body = module.computations.get(loop.attribute('body'), {})
+  root = next((one for one in body.values() if one.is_root), None)
+  step = 1
+  if len(compared) == 1 and root is not None and root.opcode == 'tuple':
+    counter = body[root.operands[int(compared[0])]]
+    if counter.opcode == 'add':
+      step = max(_constants(counter.operands, body), default=1)
+  return -(-limit // max(step, 1))
+
+
+def _constants(names: Iterable[str], here: Computation) -> list[int]:
+  found = [here[name] for name in names if name in here]
+  return [
+    int(one.operands[0])
+    for one in found
+    if one.opcode == 'constant' and one.operands and one.operands[0].isdigit()
+  ]
 
 
 def _product(one: Instruction, here: Computation) -> int:

@@ -79,6 +79,16 @@ def test_loops_count_as_often_as_they_run():
   }
 
 
+def test_loops_may_count_in_larger_steps():
+  # As where the compiler has unrolled them.
+  unrolled = LOOP.replace(
+    '  ROOT %out', '  %two = s32[] constant(2)\n  %j = s32[] add(%i, %two)\n'
+    '  ROOT %out',
+  ).replace('tuple(%i, ', 'tuple(%j, ')  # fmt: skip
+  assert count(unrolled).flops == 3 * 2 * 256 * 512 * 512
+  assert count(unrolled).collectives['all-gather'].count == 3
+
+
 def test_a_loop_that_says_how_often_it_runs_is_believed():
   said = LOOP.replace(
     'body=%body', 'body=%body, backend_config={"known_trip_count":{"n":"2"}}'
