@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Num
 
+from mmjax.masking import full_precision
+
 
 class Ratio(NamedTuple):
   """A mean that is still to be divided; add several up, then `value()`.
@@ -40,8 +42,9 @@ class Evaluation(NamedTuple):
 
 def weighted(value: Num[Array, ' b'], weight: Float[Array, ' b']) -> Ratio:
   """Sum of `value * weight` and of `weight`; weight 0 hides even a NaN."""
-  value = jnp.where(weight > 0, value.astype(jnp.float32), 0.0)
-  return Ratio((value * weight).sum(), weight.astype(jnp.float32).sum())
+  value = jnp.where(weight > 0, full_precision(value), 0.0)
+  weight = full_precision(weight)
+  return Ratio((value * weight).sum(), weight.sum())
 
 
 def correct(

@@ -11,9 +11,13 @@ from mmjax.train.program import make_program
 
 FOLDER = Path(__file__).parents[1] / 'configs'
 STAMPS = Path('/usr/share/tuxpaint/stamps')
-PARAMETERS = {'digits': 403_626, 'stamps': 22_292_879}
+PARAMETERS = {
+  'digits': 403_626,
+  'scaling': 281_911_298,
+  'stamps': 22_292_879,
+}
 # Stamps are decoded at first, which takes a minute or two.
-NAMES = ['digits', pytest.param('stamps', marks=pytest.mark.slow)]
+NAMES = ['digits', 'scaling', pytest.param('stamps', marks=pytest.mark.slow)]
 
 
 def test_every_config_is_in_the_table():
@@ -43,7 +47,7 @@ def test_config_traces_and_has_its_size(name):
 @pytest.mark.parametrize('name', PARAMETERS)
 def test_config_as_json_says_what_the_modules_are(name):
   text = to_json(load_config(FOLDER / f'{name}.py'))
-  assert text['model']['_type'] == 'Fused'
+  assert text['model']['_type'] in ('Fused', 'Aligned')
   vit = text['model']['encoders']['image']
   assert vit['_type'] in ('ViT', 'ConvolutionalEncoder')
   assert 'parent' not in vit

@@ -5,18 +5,17 @@ import jax.numpy as jnp
 from einops import rearrange
 from jaxtyping import Array, Bool, Num
 
-from mmjax.layers.attention import require_divisible
+from mmjax.encoders.sequence import SequenceEncoder
 from mmjax.layers.embed import LearnedPositions, PatchProjection
 from mmjax.layers.pixels import (
   IMAGENET_MEAN,
   IMAGENET_STD,
   normalize_pixels,
 )
-from mmjax.layers.transformer import Transformer
 from mmjax.types import Tokens
 
 
-class ViT(nn.Module):
+class ViT(SequenceEncoder):
   """Vision Transformer, from pixels to a token for each patch.
 
   With `class_token` one learned token stands before the patches; pool it with
@@ -35,16 +34,6 @@ class ViT(nn.Module):
 
   patch_size: int = 16
   """Side of a patch, in pixels."""
-  width: int = 384
-  """Features of each token."""
-  depth: int = 12
-  """Transformer blocks."""
-  heads: int = 6
-  """Attention heads; they divide the width."""
-  mlp_ratio: float = 4.0
-  """Hidden width of the MLP, over the width."""
-  dropout: float = 0.0
-  """Probability of zeroing a unit in training."""
   class_token: bool = False
   """Whether a learned token stands before the patches."""
   positions: nn.Module = LearnedPositions()
@@ -53,11 +42,6 @@ class ViT(nn.Module):
   """Subtracted from each channel, which lies in 0..1."""
   std: tuple[float, ...] = IMAGENET_STD
   """Each channel is divided by it."""
-
-  def __post_init__(self):
-    """Checks that the heads divide the width."""
-    require_divisible(self.width, self.heads)
-    super().__post_init__()
 
   def grid(self, height: int, width: int) -> tuple[int, int]:
     """Rows and columns of patches in an image of so many pixels.
@@ -106,10 +90,4 @@ class ViT(nn.Module):
       first = jnp.broadcast_to(first.astype(x.dtype), (b, 1, self.width))
       x = jnp.concatenate([first, x], axis=1)
     real = jnp.broadcast_to(mask[:, None], x.shape[:2])
-    return Transformer(
-      depth=self.depth,
-      heads=self.heads,
-      mlp_ratio=self.mlp_ratio,
-      dropout=self.dropout,
-      name='transformer',
-    )(Tokens(x, real), train=train)
+    return self.transform(Tokens(x, real), train=train)

@@ -1,10 +1,10 @@
 """Heads: from tokens to the numbers a task wants."""
 
 import flax.linen as nn
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from mmjax.layers.pooling import FirstToken
+from mmjax.masking import full_precision
 from mmjax.types import Tokens
 
 
@@ -22,10 +22,10 @@ class Head(nn.Module):
   def __call__(
     self, tokens: Tokens, *, train: bool = False
   ) -> Float[Array, 'b classes']:
-    """Computes logits, in float32."""
+    """Computes logits, in full precision."""
     x = nn.LayerNorm(name='norm')(self.pool(tokens))
     x = nn.Dropout(self.dropout, deterministic=not train)(x)
     # Near zero, so that training starts from the uniform distribution.
     init = nn.initializers.normal(0.01)
     x = nn.Dense(self.classes, kernel_init=init, name='logits')(x)
-    return x.astype(jnp.float32)
+    return full_precision(x)

@@ -43,7 +43,10 @@ def _text(rng):
 
 def _causal_text(rng):
   _, text, lengths = _text(rng)
-  return TextTransformer(causal=True, **SMALL), text, lengths
+  encoder = TextTransformer(
+    causal=True, scan=True, remat='projections', **SMALL
+  )
+  return encoder, text, lengths
 
 
 def _audio(rng):
