@@ -61,7 +61,7 @@ def run(tmp_path_factory):
         params=jax.tree.map(lambda x, s=step: x + s / 10, state.params),
         ema=ema if step == 8 else None,
       )
-      checkpoints.save(now, step=step, position={}, numbers={})
+      checkpoints.save(now, step=step, meta={}, numbers={})
   return workdir
 
 
@@ -188,7 +188,7 @@ def test_training_starts_there(tmp_path, capsys):
   small = [f'--model.encoders.{tower}.depth=0' for tower in ('image', 'text')]
   first = make_program(load_config(source, small)).init()
   with Checkpoints(one / 'checkpoints', Checkpointing()) as checkpoints:
-    checkpoints.save(first, step=7, position={}, numbers={})
+    checkpoints.save(first, step=7, meta={}, numbers={})
   # Another seed and fusion; and the rate of the first step is zero.
   options = ['--model.fusion.width=8', '--steps=1', '--seed=1', *small]
   config = load_config(source, [*options, f'--warm-start.workdir={one}'])
