@@ -6,6 +6,7 @@ that saves. So whatever moment a run is killed at, a folder with the name of a
 step has its checksums, and one that fails them was damaged later.
 """
 
+import contextlib
 import logging
 import time
 from collections.abc import Mapping
@@ -193,7 +194,9 @@ class Checkpoints:
         if kind is None:
           raise
         say(f'and {error}')
-      self._manager.close()
+      # It raises a failed save once more: that has been told.
+      with contextlib.suppress(OSError if self._failure.error else ()):
+        self._manager.close()
     logging.getLogger('absl').removeFilter(self._failure)
 
   def _add_checksums(self) -> None:
