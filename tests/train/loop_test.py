@@ -152,7 +152,7 @@ def test_a_signal_during_validation_leaves_it_and_saves(
     each()
     raise AssertionError('went on')
 
-  monkeypatch.setattr(loop, 'evaluate', evaluate)
+  monkeypatch.setattr('mmjax.train.run.evaluate', evaluate)
   with pytest.raises(Stopped):
     run()
   # Step 6 saved without numbers; the loop notices at the step after.
