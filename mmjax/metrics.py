@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -34,10 +35,12 @@ class Evaluation(NamedTuple):
   Attributes:
     numbers: name -> value, such as `fused/accuracy`.
     figures: name -> function that draws the figure into a PNG at a path.
+    tables: name -> what is written as JSON beside the report.
   """
 
   numbers: Mapping[str, float]
   figures: Mapping[str, Callable[[Path], None]]
+  tables: Mapping[str, Any] = MappingProxyType({})
 
 
 def weighted(value: Num[Array, ' b'], weight: Float[Array, ' b']) -> Ratio:

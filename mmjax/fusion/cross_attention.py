@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 
 import flax.linen as nn
-import jax.numpy as jnp
-from jaxtyping import Array, Bool
 
+from mmjax.fusion.project import join, own_tokens, seen, streams
 from mmjax.layers.attention import require_divisible
 from mmjax.layers.transformer import Block
 from mmjax.types import Tokens
@@ -44,32 +43,19 @@ class CrossAttention(nn.Module):
     self, tokens: Mapping[str, Tokens], *, train: bool = False
   ) -> Tokens:
     """Fuses to the fusion's token, first, and then all modalities' tokens."""
-    init = nn.initializers.normal(0.02)
-    streams = {}
-    for name in self.modalities:
-      x = nn.LayerNorm(name=f'{name}_norm')(tokens[name].x)
-      x = nn.Dense(self.width, name=f'{name}_projection')(x)
-      kind = self.param(f'{name}_embedding', init, (1, 1, self.width))
-      streams[name] = x + kind.astype(x.dtype)
-    masks = {name: tokens[name].mask for name in self.modalities}
-    some = streams[self.modalities[0]]
-    own = self.param('token', init, (1, 1, self.width)).astype(some.dtype)
-    streams['fusion'] = jnp.broadcast_to(own, (len(some), 1, self.width))
-    masks['fusion'] = jnp.ones((len(some), 1), bool)
-
+    parts = streams(self, self.modalities, tokens, self.width)
+    parts = {'fusion': own_tokens(self, next(iter(parts.values())).x), **parts}
     for i in range(self.depth):
       asked = {}
-      for name, x in streams.items():
-        others = [other for other in streams if other != name]
-        context = jnp.concatenate([streams[o] for o in others], axis=1)
-        asked[name] = self._block(f'{name}_block_{i}')(
-          x, context, mask=_keys(masks, others), train=train
+      for name, part in parts.items():
+        context = join(*(parts[other] for other in parts if other != name))
+        x = self._block(f'{name}_block_{i}')(
+          part.x, context.x, mask=seen(context.mask), train=train
         )
-      streams = asked
-    order = ('fusion', *self.modalities)
-    x = jnp.concatenate([streams[name] for name in order], axis=1)
-    mask = jnp.concatenate([masks[name] for name in order], axis=1)
-    return Tokens(nn.LayerNorm(name='norm')(x), mask)
+        asked[name] = Tokens(x, part.mask)
+      parts = asked
+    whole = join(*parts.values())
+    return Tokens(nn.LayerNorm(name='norm')(whole.x), whole.mask)
 
   def _block(self, name: str) -> Block:
     return Block(
@@ -78,10 +64,3 @@ class CrossAttention(nn.Module):
       dropout=self.dropout,
       name=name,
     )
-
-
-def _keys(
-  masks: Mapping[str, Array], others: list[str]
-) -> Bool[Array, 'b 1 1 m']:
-  mask = jnp.concatenate([masks[other] for other in others], axis=1)
-  return mask[:, None, None, :]

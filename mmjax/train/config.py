@@ -80,6 +80,8 @@ class Config:
   """Losses by name; each has its own `weight`."""
   evaluators: Mapping[str, Any]
   """What is measured, on the validation split now and then, on test at last."""
+  sweeps: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  """Evaluators that only `--evaluate` runs: those that take long."""
   optimizer: Any = AdamW()
   """Optimiser and learning-rate schedule: `mmjax.train.optimizer`."""
   regularizer: Any = None

@@ -1,7 +1,8 @@
 """Running the evaluators of a config on a state."""
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from mmjax.data import pipeline
 from mmjax.metrics import Evaluation
@@ -19,6 +20,7 @@ def evaluate(
   split: str,
   *,
   each: Callable[[], None] = lambda: None,
+  sweeps: bool = False,
 ) -> Evaluation:
   """Runs every evaluator of the config on a split.
 
@@ -31,18 +33,23 @@ def evaluate(
     state: the global state.
     split: 'validation' or 'test'.
     each: called before each batch.
+    sweeps: whether to run the config's sweeps too, on the parameters.
   """
-  found = _evaluate(config, program, state, split, each)
+  evaluators = dict(config.evaluators)
+  if sweeps:
+    evaluators |= {f'{name} (sweep)': e for name, e in config.sweeps.items()}
+  found = _evaluate(config, program, state, split, each, evaluators)
   if state.ema is None:
     return found
   state = state._replace(params=state.ema)
-  averaged = _evaluate(config, program, state, split, each)
+  averaged = _evaluate(config, program, state, split, each, config.evaluators)
   return Evaluation(
     {
       **found.numbers,
       **{f'ema/{name}': value for name, value in averaged.numbers.items()},
     },
     found.figures,
+    found.tables,
   )
 
 
@@ -52,6 +59,7 @@ def _evaluate(
   state: TrainState,
   split: str,
   each: Callable[[], None],
+  evaluators: Mapping[str, Any],
 ) -> Evaluation:
   index, count = share_of_process(program.mesh)
 
@@ -68,12 +76,13 @@ def _evaluate(
       yield place(batch, program.mesh)
 
   predict = functools.partial(program.predict, state)
-  numbers, figures = {}, {}
-  for evaluator in config.evaluators.values():
+  numbers, figures, tables = {}, {}, {}
+  for evaluator in evaluators.values():
     found = evaluator(predict, batches, config.data.classes)
     twice = numbers.keys() & found.numbers.keys()
     if twice:
       raise InputError(f'two evaluators report {min(twice)!r}')
     numbers.update(found.numbers)
     figures.update(found.figures)
-  return Evaluation(numbers, figures)
+    tables.update(found.tables)
+  return Evaluation(numbers, figures, tables)

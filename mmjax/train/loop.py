@@ -79,7 +79,7 @@ def evaluate_last(config: Config, workdir: Path) -> Results:
       raise InputError(f'no complete checkpoint in {folder}')
     state = checkpoints.restore(latest, program.state)
   with disk_errors(workdir), Watchdog(config.watchdog_seconds) as watchdog:
-    return score(config, program, state, workdir, watchdog)
+    return score(config, program, state, workdir, watchdog, sweeps=True)
 
 
 def score(
@@ -88,17 +88,27 @@ def score(
   state: TrainState,
   workdir: Path,
   watchdog: Watchdog,
+  *,
+  sweeps: bool = False,
 ) -> Results:
   """Evaluates a state on the test split, logs it and writes the report."""
   say('evaluating on the test split')
-  found = evaluate(config, program, state, 'test', each=watchdog.feed)
+  found = evaluate(
+    config, program, state, 'test', each=watchdog.feed, sweeps=sweeps
+  )
   step = int(state.step)
   results = {f'eval/{name}': value for name, value in found.numbers.items()}
   if processes.is_first():
     with Logs(workdir, step=step) as logs:
       logs.write(step, 'eval', found.numbers)
     title = f'{workdir.name}: step {step}'
-    write_report(workdir, title=title, results=results, figures=found.figures)
+    write_report(
+      workdir,
+      title=title,
+      results=results,
+      figures=found.figures,
+      tables=found.tables,
+    )
     say(f'report: {workdir / "report" / "index.html"}')
   return {'step': step, **results}
 
