@@ -3,8 +3,8 @@
 Trains a config's encoders with each fusion of the zoo and a head on it, nothing
 else, and scores the test split: accuracy; accuracy with modalities missing
 (mean of all sets but the whole); relative robustness to noise (mean of
-modalities); parameters of fusion and head; time of a step. Each line is the mean
-over seeds with the standard deviation.
+modalities); parameters of fusion and head; time of a step. Each line is the
+mean over seeds with the standard deviation.
 
   python benchmarks/fusion.py --config configs/parity.py
   python benchmarks/fusion.py --config configs/digits.py --seeds 0 1 2
