@@ -1,4 +1,4 @@
-"""How FSDP moves parameters, and leaves activations where their examples are."""
+"""How FSDP moves parameters and leaves activations with their examples."""
 
 import contextlib
 import math

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tests import flags
 from tests.train import exactness
 from tests.train.exactness import OBJECTIVES, WAYS, Found, difference
 
@@ -84,7 +85,7 @@ def test_two_processes_of_four_devices(tmp_path, record_property):
     **os.environ,
     'PYTHONPATH': str(ROOT),
     'JAX_PLATFORMS': 'cpu',
-    'XLA_FLAGS': '--xla_force_host_platform_device_count=4',
+    'XLA_FLAGS': flags.with_devices(4),
   }
   processes = [
     subprocess.Popen(

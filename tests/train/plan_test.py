@@ -19,6 +19,7 @@ from mmjax.train.optimizer import SGD, Adafactor, AdamW
 from mmjax.train.program import make_program
 from mmjax.train.sharding import state_shardings
 from mmjax.types import InputError
+from tests import flags
 from tests.train import tiny
 
 KEYS = {
@@ -31,7 +32,7 @@ GIB = 2**30
 def run(workdir, *options):
   """Runs train.py in a process of its own; its JSON and what it said."""
   # Nothing of what is compiled is run: it may be slow.
-  env = os.environ | {'XLA_FLAGS': '--xla_backend_optimization_level=0'}
+  env = os.environ | {'XLA_FLAGS': flags.FAST}
   shallow = '--model.encoders.image.depth 0 --model.encoders.text.depth 0'
   done = subprocess.run(
     [
