@@ -100,25 +100,26 @@ def keys():
 
 
 def test_pixels_and_signals_get_noise_of_the_strength(keys):
-  gray = np.full((200, 8, 8, 1), 0.5, np.float32)
-  here = np.ones(200, bool)
-  noisy = PixelNoise(strength=0.2)(gray, here, keys, 0.5)
+  gray, here = jnp.full((200, 8, 8, 1), 0.5), jnp.ones(200, bool)
+  noisy = PixelNoise(strength=0.2)(gray, here, keys, jnp.asarray(0.5))
   assert np.std(noisy - gray) == pytest.approx(0.1, rel=0.05)
-  whole = PixelNoise(strength=0.2)((gray * 255).astype(np.uint8), here, keys, 1)
-  assert whole.dtype == np.uint8
-  assert np.std(whole.astype(float)) == pytest.approx(51, rel=0.05)
+  whole = (gray * 255).astype(jnp.uint8)
+  noisy = PixelNoise(strength=0.2)(whole, here, keys, jnp.asarray(1.0))
+  assert noisy.dtype == np.uint8
+  assert np.std(np.asarray(noisy, float)) == pytest.approx(51, rel=0.05)
   # Relative to what is real alone: the padding is zero.
-  signal = np.zeros((200, 100), np.float32)
-  signal[:, :50] = 3.0
-  noisy = SignalNoise(strength=2.0)(signal, signal > 0, keys, 1.0)
+  mask = jnp.zeros((200, 100), bool).at[:, :50].set(True)
+  signal = jnp.where(mask, 3.0, 0.0)
+  noisy = SignalNoise(strength=2.0)(signal, mask, keys, jnp.asarray(1.0))
   assert np.std((noisy - signal)[:, :50]) == pytest.approx(6.0, rel=0.05)
 
 
 def test_tokens_are_replaced_by_others(keys):
-  text = np.full((200, 10), 300, np.int32)
-  noisy = np.asarray(TokenNoise()(text, text > 0, keys, 0.3))
+  text = jnp.full((200, 10), 300)
+  noisy = np.asarray(TokenNoise()(text, text > 0, keys, jnp.asarray(0.3)))
   gone = noisy != 300
   assert gone.mean() == pytest.approx(0.3, abs=0.05)
   assert noisy[gone].min() >= 4
   assert noisy[gone].max() < 260
-  np.testing.assert_array_equal(TokenNoise()(text, text > 0, keys, 0.0), text)
+  clean = TokenNoise()(text, text > 0, keys, jnp.asarray(0.0))
+  np.testing.assert_array_equal(clean, text)

@@ -97,7 +97,7 @@ class Parity:
     """
     del rng
     draw = np.random.default_rng((self.seed, example['split'], example['row']))
-    bits = draw.integers(0, 2, len(MODALITIES))
+    bits = draw.integers(0, 2, len(MODALITIES)).tolist()
     image, image_mask = self.picture(bits[0], draw), np.True_
     text, text_mask = ByteTokenizer(length=self.text_length)(
       str(draw.choice(WORDS[bits[1]]))
@@ -113,7 +113,7 @@ class Parity:
     return {
       **{name: arrays[name] for name in self.modalities},
       'mask': {name: masks[name] for name in self.modalities},
-      'label': np.int32(bits[shown].sum() % 2),
+      'label': np.int32(sum(bits[i] for i in shown) % 2),
     }
 
   def picture(self, bit: int, rng: np.random.Generator) -> np.ndarray:
