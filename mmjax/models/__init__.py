@@ -2,6 +2,12 @@
 
 from mmjax.models.aligned import Aligned, Alignment
 from mmjax.models.fused import Fused
-from mmjax.models.heads import Head
+from mmjax.models.heads import Head, OrdinalHead
 
-__all__ = ['Aligned', 'Alignment', 'Fused', 'Head']
+__all__ = [
+  'Aligned',
+  'Alignment',
+  'Fused',
+  'Head',
+  'OrdinalHead',
+]
