@@ -3,6 +3,7 @@
 from mmjax.models.aligned import Aligned, Alignment
 from mmjax.models.fused import Fused
 from mmjax.models.heads import Head, OrdinalHead
+from mmjax.models.task_weights import TaskWeights
 
 __all__ = [
   'Aligned',
@@ -10,4 +11,5 @@ __all__ = [
   'Fused',
   'Head',
   'OrdinalHead',
+  'TaskWeights',
 ]

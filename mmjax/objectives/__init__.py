@@ -5,6 +5,7 @@ from mmjax.objectives.ordinal import Ordinal
 from mmjax.objectives.regression import Regression
 from mmjax.objectives.regularizers import L1, L2
 from mmjax.objectives.supervised import Classification, balanced_weights
+from mmjax.objectives.uncertainty import Uncertainty
 
 __all__ = [
   'L1',
@@ -14,5 +15,6 @@ __all__ = [
   'Ordinal',
   'Regression',
   'Sigmoid',
+  'Uncertainty',
   'balanced_weights',
 ]
