@@ -3,6 +3,7 @@
 from mmjax.models.aligned import Aligned, Alignment
 from mmjax.models.fused import Fused
 from mmjax.models.heads import Head, OrdinalHead
+from mmjax.models.masked import Masked
 from mmjax.models.task_weights import TaskWeights
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
   'Alignment',
   'Fused',
   'Head',
+  'Masked',
   'OrdinalHead',
   'TaskWeights',
 ]

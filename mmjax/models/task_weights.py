@@ -4,10 +4,11 @@ from typing import Any
 
 import flax.linen as nn
 
+from mmjax.models.wrapper import Wrapper
 from mmjax.types import Batch
 
 
-class TaskWeights(nn.Module):
+class TaskWeights(Wrapper):
   """A model with one learned log-variance for each of several tasks.
 
   The objective `Uncertainty` reads them. All else is as it was, the paths of
@@ -27,10 +28,6 @@ class TaskWeights(nn.Module):
     if len(set(self.tasks)) != len(self.tasks):
       raise ValueError(f'tasks {self.tasks} names one twice')
     super().__post_init__()
-
-  def setup(self):
-    """Leaves the parameters where they are without this wrapper."""
-    nn.share_scope(self, self.model)
 
   @nn.compact
   def __call__(self, batch: Batch, *, train: bool = False) -> dict[str, Any]:

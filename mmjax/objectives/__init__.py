@@ -1,6 +1,7 @@
 """From a model's outputs to per-example losses and their weights."""
 
 from mmjax.objectives.contrastive import Contrastive, Sigmoid
+from mmjax.objectives.masked_modelling import MaskedPatches, MaskedText
 from mmjax.objectives.ordinal import Ordinal
 from mmjax.objectives.regression import Regression
 from mmjax.objectives.regularizers import L1, L2
@@ -12,6 +13,8 @@ __all__ = [
   'L2',
   'Classification',
   'Contrastive',
+  'MaskedPatches',
+  'MaskedText',
   'Ordinal',
   'Regression',
   'Sigmoid',
