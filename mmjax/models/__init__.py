@@ -4,6 +4,7 @@ from mmjax.models.aligned import Aligned, Alignment
 from mmjax.models.fused import Fused
 from mmjax.models.heads import Head, OrdinalHead
 from mmjax.models.masked import Masked
+from mmjax.models.matched import Matched
 from mmjax.models.task_weights import TaskWeights
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
   'Fused',
   'Head',
   'Masked',
+  'Matched',
   'OrdinalHead',
   'TaskWeights',
 ]

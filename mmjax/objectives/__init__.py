@@ -2,6 +2,7 @@
 
 from mmjax.objectives.contrastive import Contrastive, Sigmoid
 from mmjax.objectives.masked_modelling import MaskedPatches, MaskedText
+from mmjax.objectives.matching import Matching
 from mmjax.objectives.ordinal import Ordinal
 from mmjax.objectives.regression import Regression
 from mmjax.objectives.regularizers import L1, L2
@@ -15,6 +16,7 @@ __all__ = [
   'Contrastive',
   'MaskedPatches',
   'MaskedText',
+  'Matching',
   'Ordinal',
   'Regression',
   'Sigmoid',
