@@ -81,7 +81,7 @@ class Regression:
 
 def _scores(given, target) -> tuple[float, float, float]:
   if not given.size or not np.isfinite(given).all():
-    return (float('nan'),) * 3
+    return float('nan'), float('nan'), float('nan')
   r2 = metrics.r2_score(target, given) if given.size > 1 else float('nan')
   return (
     metrics.mean_absolute_error(target, given),

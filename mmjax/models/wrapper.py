@@ -17,7 +17,7 @@ class Wrapper(nn.Module):
   preserve_adopted_names = True
 
   def __post_init__(self):
-    """Gives the model inside a name of its own, for several to share a scope."""
+    """Names the model inside so that several can share a scope."""
     if self.model.name is None:
       name = f'inside_{type(self).__name__.lower()}'
       object.__setattr__(self, 'model', self.model.clone(name=name))
