@@ -13,11 +13,19 @@ FOLDER = Path(__file__).parents[1] / 'configs'
 STAMPS = Path('/usr/share/tuxpaint/stamps')
 PARAMETERS = {
   'digits': 403_626,
+  'digits_finetune': 395_146,
+  'digits_pretrain': 276_490,
   'scaling': 281_911_298,
   'stamps': 22_292_879,
 }
 # Stamps are decoded at first, which takes a minute or two.
-NAMES = ['digits', 'scaling', pytest.param('stamps', marks=pytest.mark.slow)]
+NAMES = [
+  'digits',
+  'digits_finetune',
+  'digits_pretrain',
+  'scaling',
+  pytest.param('stamps', marks=pytest.mark.slow),
+]
 
 
 def test_every_config_is_in_the_table():
@@ -47,7 +55,10 @@ def test_config_traces_and_has_its_size(name):
 @pytest.mark.parametrize('name', PARAMETERS)
 def test_config_as_json_says_what_the_modules_are(name):
   text = to_json(load_config(FOLDER / f'{name}.py'))
-  assert text['model']['_type'] in ('Fused', 'Aligned')
-  vit = text['model']['encoders']['image']
+  model = text['model']
+  if model['_type'] == 'Masked':
+    model = model['model']
+  assert model['_type'] in ('Fused', 'Aligned')
+  vit = model['encoders']['image']
   assert vit['_type'] in ('ViT', 'ConvolutionalEncoder')
   assert 'parent' not in vit

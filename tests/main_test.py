@@ -54,6 +54,7 @@ def run(tmp_path, capsys, monkeypatch, request):
     ),
     (['--objectives.classify.head', 'colour'], "no head 'colour'"),
     (['--drop-modalities.image', '1.5'], 'drop_modalities.image 1.5 is not in'),
+    (['--balance.key', 'lable'], "balance.key 'lable', perhaps 'label'"),
     (['--evaluate'], 'no checkpoints in'),
   ],
 )

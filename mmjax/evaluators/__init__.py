@@ -2,12 +2,18 @@
 
 from mmjax.evaluators.classification import Classification
 from mmjax.evaluators.corruptions import PixelNoise, SignalNoise, TokenNoise
+from mmjax.evaluators.multi_label import MultiLabel
+from mmjax.evaluators.ordinal import Ordinal
+from mmjax.evaluators.regression import Regression
 from mmjax.evaluators.retrieval import Retrieval
 from mmjax.evaluators.robustness import Robustness
 
 __all__ = [
   'Classification',
+  'MultiLabel',
+  'Ordinal',
   'PixelNoise',
+  'Regression',
   'Retrieval',
   'Robustness',
   'SignalNoise',

@@ -2,6 +2,7 @@
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from mmjax.layers.pooling import FirstToken
@@ -48,3 +49,41 @@ class Decided(nn.Module):
     """Takes log-probabilities as logits."""
     del train
     return full_precision(tokens.x[:, self.token])
+
+
+class OrdinalHead(nn.Module):
+  """One score against rising thresholds: for ranks rather than classes.
+
+  The proportional-odds model, McCullagh 1980
+  (https://doi.org/10.1111/j.2517-6161.1980.tb01109.x).
+  """
+
+  ranks: int
+  """Number of ranks; there is a threshold less."""
+  pool: nn.Module = FirstToken()
+  """How the tokens become one vector; the fusion's own token by default."""
+  dropout: float = 0.0
+  """Probability of zeroing a feature in training."""
+
+  def __post_init__(self):
+    """Checks the number of ranks."""
+    if self.ranks < 2:
+      raise ValueError(f'ranks {self.ranks} is below 2')
+    super().__post_init__()
+
+  @nn.compact
+  def __call__(
+    self, tokens: Tokens, *, train: bool = False
+  ) -> Float[Array, 'b thresholds']:
+    """Computes the logit of being above each threshold; they fall."""
+    score = Head(classes=1, pool=self.pool, dropout=self.dropout, name='score')(
+      tokens, train=train
+    )
+    gaps = self.ranks - 1
+    # About one apart at first, around a score of zero.
+    first = self.param(
+      'lowest', nn.initializers.constant(1 - self.ranks / 2), (1,)
+    )
+    rise = self.param('rise', nn.initializers.constant(0.54), (gaps - 1,))
+    steps = jnp.concatenate([first, jax.nn.softplus(rise)])
+    return score - full_precision(jnp.cumsum(steps))[None]

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from mmjax.data.balance import Balance
 from mmjax.paths import check_patterns
 from mmjax.train.mesh import MeshShape
 from mmjax.train.optimizer import AdamW, Optimizer
@@ -96,6 +97,8 @@ class Config:
   """Seed of parameters, order of examples, augmentation and dropout."""
   drop_modalities: Mapping[str, float] = dataclasses.field(default_factory=dict)
   """Probability that training hides a modality of an example, by modality."""
+  balance: Balance = Balance()
+  """How often training meets each class."""
   compute_dtype: Literal['auto', 'float32', 'bfloat16'] = 'auto'
   """Precision of the model; `auto` is bfloat16 on accelerators. Parameters and
   optimiser are float32 in any case."""

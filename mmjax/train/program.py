@@ -91,6 +91,7 @@ def make_program(
     ema_decay=config.ema_decay,
   )
   batch = _batch_shapes(config)
+  config.balance.check(batch)
   try:
     state = jax.eval_shape(init, init_key, batch)
     flops = count_flops(jax.make_jaxpr(step())(state, batch, step_key))

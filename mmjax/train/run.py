@@ -65,6 +65,7 @@ class Run:
       workers=config.workers,
       process_index=index,
       process_count=count,
+      balance=config.balance,
     )
     state = program.spread(state)
     meter = Meter(steps=config.steps, step=step)

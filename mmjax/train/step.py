@@ -117,7 +117,11 @@ def make_train_step(
           {'params': cast(params, compute_dtype), **state.collections},
           batch,
           train=True,
-          rngs={'dropout': dropout_key},
+          rngs={
+            'dropout': dropout_key,
+            # What a model hides of its inputs: see `models/masked.py`.
+            'masking': jax.random.fold_in(dropout_key, 1),
+          },
           mutable=list(state.collections),
         )
       return {k: v for k, v in outputs.items() if k not in _TOO_LARGE}, changed

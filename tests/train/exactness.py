@@ -21,9 +21,17 @@ from mmjax.fusion.concat import Concat
 from mmjax.layers.pooling import MeanPool
 from mmjax.models.aligned import Alignment
 from mmjax.models.fused import Fused
-from mmjax.models.heads import Head
+from mmjax.models.heads import Head, OrdinalHead
+from mmjax.models.masked import Masked
+from mmjax.models.matched import Matched
+from mmjax.models.task_weights import TaskWeights
 from mmjax.objectives.contrastive import Contrastive, Sigmoid
+from mmjax.objectives.masked_modelling import MaskedPatches, MaskedText
+from mmjax.objectives.matching import Matching
+from mmjax.objectives.ordinal import Ordinal
+from mmjax.objectives.regression import Regression
 from mmjax.objectives.supervised import Classification
+from mmjax.objectives.uncertainty import Uncertainty
 from mmjax.paths import map_named
 from mmjax.train.mapped import AXIS, map_over_devices
 from mmjax.train.mesh import MeshShape, make_mesh, place, replicated
@@ -37,14 +45,26 @@ PAIRS = (('image', 'text'),)
 RATE = 2.0**10
 POOLS = {'image': MeanPool(), 'text': MeanPool()}
 # With dropout: its masks, too, belong to the examples.
-MODEL = Fused(
+FUSED = Fused(
   encoders={
     'image': ViT(patch_size=4, width=8, depth=1, heads=2, dropout=0.1),
     'text': TextTransformer(width=8, depth=0, heads=2, dropout=0.1),
   },
   fusion=Concat(pools=POOLS, width=8),
-  heads={'label': Head(classes=4)},
+  heads={
+    'label': Head(classes=4),
+    'value': Head(classes=2),
+    'rank': OrdinalHead(ranks=4),
+  },
   alignment=Alignment(pools=POOLS, width=6, scale=5.0, bias=-2.0),
+)
+MODEL = TaskWeights(
+  model=Matched(
+    model=Masked(model=FUSED, patches={'image': 0.5}, text={'text': 0.3}),
+    pools=POOLS,
+    hidden=4,
+  ),
+  tasks=('label',),
 )
 # An objective joins the table with a line here.
 OBJECTIVES: Mapping[str, Any] = {
@@ -52,6 +72,13 @@ OBJECTIVES: Mapping[str, Any] = {
   'sigmoid': Classification(kind='sigmoid', target='tags'),
   'contrastive': Contrastive(pairs=PAIRS, same='label', weight=0.5),
   'pairwise sigmoid': Sigmoid(pairs=PAIRS, weight=0.1),
+  'focal': Classification(focusing=2.0, class_weights=(0.5, 1.0, 2.0, 0.0)),
+  'regression': Regression(kind='huber'),
+  'ordinal': Ordinal(),
+  'uncertainty': Uncertainty(objective=Classification(), task='label'),
+  'masked image': MaskedPatches(),
+  'masked text': MaskedText(),
+  'matching': Matching(pair=PAIRS[0], same='label'),
 }
 
 
@@ -112,6 +139,10 @@ def make_batch(rows: int = 32, chosen: Collection[str] = ALL):
     'mask': {'image': rng.random(rows) < 0.7, 'text': words},
     'label': rng.integers(-1, 4, rows).astype(np.int32),
     'tags': rng.integers(-1, 2, (rows, 4)).astype(np.int32),
+    'rank': rng.integers(-1, 4, rows).astype(np.int32),
+    'value': np.where(
+      rng.random((rows, 2)) < 0.2, np.nan, rng.normal(size=(rows, 2))
+    ).astype(np.float32),
     'weight': np.repeat([0.0, 1.0, 3.0, 0.5], rows // 4).astype(np.float32),
     'index': np.arange(100, 100 + rows, dtype=np.int32),
     'chosen': {
