@@ -46,12 +46,17 @@ class Way(NamedTuple):
   head: Any
 
 
-def zoo(config: Config) -> dict[str, Way]:
-  """Every fusion, for the modalities of a config, at the width of its own."""
+def zoo(config: Config, width: int | None = None) -> dict[str, Way]:
+  """Every fusion, for the modalities of a config.
+
+  Args:
+    config: its model's fusion tells how modalities are pooled.
+    width: of all of them; that of the config's own if None.
+  """
   model = config.model
   names = tuple(model.encoders)
   pools = getattr(model.fusion, 'pools', dict.fromkeys(names, MeanPool()))
-  width = model.fusion.width
+  width = width or model.fusion.width
   classes = len(config.data.classes['label'])
   head = Head(classes=classes, hidden=width)
   vectors = {'pools': pools, 'width': width}

@@ -1,39 +1,34 @@
 """Parity: generated; only a fusion of all modalities can be right.
 
-The label is the exclusive or of a bit in the picture, one in the word and one
-in the tone. Put any fusion in place of `Concat`.
+The label is the exclusive or of a bit in the picture and one in the word. Put
+any fusion in place of `Concat`.
 """
 
-from mmjax.data.datasets.parity import MODALITIES, Parity
-from mmjax.encoders.audio import AudioSpectrogramTransformer
+from mmjax.data.datasets.parity import Parity
 from mmjax.encoders.image import ViT
 from mmjax.encoders.text import TextTransformer
 from mmjax.evaluators.classification import Classification as Accuracy
-from mmjax.evaluators.corruptions import PixelNoise, SignalNoise, TokenNoise
+from mmjax.evaluators.corruptions import PixelNoise, TokenNoise
 from mmjax.evaluators.robustness import Robustness
 from mmjax.fusion.concat import Concat
 from mmjax.layers.pooling import MeanPool
-from mmjax.layers.spectrogram import LogMel
 from mmjax.models.fused import Fused
 from mmjax.models.heads import Head
 from mmjax.objectives.supervised import Classification
 from mmjax.train.config import Checkpointing, Config
 from mmjax.train.optimizer import AdamW
 
+MODALITIES = ('image', 'text')
+
 
 def get_config() -> Config:
   small = {'width': 32, 'depth': 1, 'heads': 2, 'mlp_ratio': 2.0}
   return Config(
-    data=Parity(),
+    data=Parity(modalities=MODALITIES),
     model=Fused(
       encoders={
         'image': ViT(patch_size=4, mean=(0.5,), std=(0.5,), **small),
         'text': TextTransformer(**small),
-        'audio': AudioSpectrogramTransformer(
-          spectrogram=LogMel(n_fft=256, hop=160, mels=16, fmax=2500.0),
-          patch_size=(5, 16),
-          **small,
-        ),
       },
       fusion=Concat(pools={m: MeanPool() for m in MODALITIES}, width=64),
       heads={'label': Head(classes=2, hidden=64)},
@@ -42,14 +37,10 @@ def get_config() -> Config:
     evaluators={'accuracy': Accuracy(modalities=MODALITIES)},
     sweeps={
       'robustness': Robustness(
-        noise={
-          'image': PixelNoise(),
-          'text': TokenNoise(),
-          'audio': SignalNoise(),
-        }
+        noise={'image': PixelNoise(), 'text': TokenNoise()}
       )
     },
-    optimizer=AdamW(peak_lr=3e-3, weight_decay=0.01),
+    optimizer=AdamW(peak_lr=1e-3, weight_decay=0.01),
     batch_size=128,
     steps=500,
     checkpoint=Checkpointing(every=250),

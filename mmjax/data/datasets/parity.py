@@ -36,7 +36,7 @@ class Parity:
   """
 
   modalities: tuple[str, ...] = MODALITIES
-  """Two or three of image, text and audio."""
+  """Two or three of image, text and audio, in any order."""
   noise: float = 0.3
   """Standard deviation of the noise on pixels and samples; the difference of
   the halves and the amplitude of the tone are 1."""
@@ -98,34 +98,42 @@ class Parity:
     del rng
     draw = np.random.default_rng((self.seed, example['split'], example['row']))
     bits = draw.integers(0, 2, len(MODALITIES)).tolist()
-    image, image_mask = self.picture(bits[0], draw), np.True_
-    text, text_mask = ByteTokenizer(length=self.text_length)(
-      str(draw.choice(WORDS[bits[1]]))
-    )
-    audio = self.tone(bits[2], draw)
-    arrays = {'image': image, 'text': text, 'audio': audio}
-    masks = {
-      'image': image_mask,
-      'text': text_mask,
-      'audio': np.ones(audio.shape, bool),
-    }
-    shown = [MODALITIES.index(name) for name in self.modalities]
-    return {
-      **{name: arrays[name] for name in self.modalities},
-      'mask': {name: masks[name] for name in self.modalities},
-      'label': np.int32(sum(bits[i] for i in shown) % 2),
-    }
+    # In this order, so that more modalities leave those before as they are.
+    makers = {
+      'image': self.picture, 'text': self.word, 'audio': self.tone
+    }  # fmt: skip
+    arrays, masks, label = {}, {}, 0
+    for bit, (name, make) in zip(bits, makers.items(), strict=True):
+      if name in self.modalities:
+        arrays[name], masks[name] = make(bit, draw)
+        label ^= bit
+    return {**arrays, 'mask': masks, 'label': np.int32(label)}
 
-  def picture(self, bit: int, rng: np.random.Generator) -> np.ndarray:
+  def picture(
+    self, bit: int, rng: np.random.Generator
+  ) -> tuple[np.ndarray, np.bool_]:
     """Bright on the left (0) or on the right (1)."""
-    image = rng.standard_normal((SIDE, SIDE, 1), np.float32) * self.noise
+    image = rng.standard_normal((SIDE, SIDE, 1), np.float32)
+    image *= np.float32(self.noise)
     half = slice(None, SIDE // 2) if bit == 0 else slice(SIDE // 2, None)
     image[:, half] += 1
-    return image.astype(np.float32)
+    return image, np.True_
 
-  def tone(self, bit: int, rng: np.random.Generator) -> np.ndarray:
+  def word(
+    self, bit: int, rng: np.random.Generator
+  ) -> tuple[np.ndarray, np.ndarray]:
+    """An even (0) or an odd number (1)."""
+    words = WORDS[bit]
+    return ByteTokenizer(length=self.text_length)(
+      words[rng.integers(len(words))]
+    )
+
+  def tone(
+    self, bit: int, rng: np.random.Generator
+  ) -> tuple[np.ndarray, np.ndarray]:
     """A low (0) or a high tone (1), of random phase."""
     angle = np.arange(self.audio_length) * (2 * np.pi * TONES[bit])
     wave = np.sin(angle / SAMPLE_RATE + rng.uniform(0, 2 * np.pi))
     noise = rng.standard_normal(self.audio_length) * self.noise
-    return (0.1 * (wave + noise)).astype(np.float32)
+    audio = (0.1 * (wave + noise)).astype(np.float32)
+    return audio, np.ones(audio.shape, bool)
