@@ -63,13 +63,38 @@ def balanced_order(
   names = np.unique(classes[classes >= 0])
   if not names.size:
     raise InputError(f'balance.key {balance.key!r} is unknown in every example')
-  rows = [np.flatnonzero(classes == name).tolist() for name in names]
-  turns = [
-    grain.MapDataset.source(some).shuffle(seed=_seed(seed, int(name))).repeat()
+  rows = [np.flatnonzero(classes == name) for name in names]
+  orders = [
+    grain.MapDataset.source(_Passes(some, (seed, int(name))))
     for name, some in zip(names, rows, strict=True)
   ]
   shares = [len(some) ** balance.power for some in rows]
-  return grain.MapDataset.mix(turns, shares).seed(seed)
+  return grain.MapDataset.mix(orders, shares).seed(seed)
+
+
+class _Passes:
+  """Endless passes through some rows, each in an order of its own.
+
+  Grain's own shuffle takes milliseconds an index where there are few rows.
+  """
+
+  def __init__(self, rows: Int[np.ndarray, ' n'], seed: tuple[int, int]):
+    self._rows, self._seed = rows, seed
+    self._orders: dict[int, np.ndarray] = {}
+
+  def __len__(self) -> int:
+    return 2**48
+
+  def __getitem__(self, index: int) -> int:
+    number, place = divmod(index, len(self._rows))
+    order = self._orders.get(number)
+    if order is None:
+      rng = np.random.default_rng((*self._seed, number))
+      order = rng.permutation(self._rows)
+      # Other threads may still be in the pass before.
+      before = {n: x for n, x in self._orders.items() if n == number - 1}
+      self._orders = {**before, number: order}
+    return int(order[place])
 
 
 def _classes(dataset: Dataset, key: Any) -> Int[np.ndarray, ' n']:
@@ -88,8 +113,3 @@ def _classes(dataset: Dataset, key: Any) -> Int[np.ndarray, ' n']:
       if dataset.on_error == 'raise':
         raise
   return found
-
-
-def _seed(seed: int, name: int) -> int:
-  """A seed for each class, or equal sizes would mean equal orders."""
-  return int(np.random.SeedSequence((seed, name)).generate_state(1)[0])

@@ -203,8 +203,7 @@ class Ids(nn.Module):
     return {'tokens': {'text': tokens}}
 
 
-def test_text_is_masked_as_in_bert():
-  rng = np.random.default_rng(0)
+def test_text_is_masked_as_in_bert(rng, random_params):
   text = rng.integers(4, 260, (64, 200)).astype(np.int32)
   text[:, 0] = 1
   batch = {
@@ -213,10 +212,10 @@ def test_text_is_masked_as_in_bert():
     'index': jnp.arange(64),
   }
   model = Masked(model=Ids(), text={'text': 0.15})
-  variables = model.init(jax.random.key(0), batch)
+  params = random_params(model, batch)
   outputs = jax.jit(
     lambda: model.apply(
-      variables, batch, train=True, rngs={'masking': jax.random.key(1)}
+      {'params': params}, batch, train=True, rngs={'masking': jax.random.key(1)}
     )
   )()
   seen = np.asarray(outputs['tokens']['text'].x)[..., 0]

@@ -1,3 +1,4 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ def test_patches_average_over_all_that_is_hidden(rng, kind, normalize):
   prediction, hidden, batch = _masked(rng, 5)
   target = rng.normal(size=prediction.shape).astype(np.float32) * 3 + 1
   masked = {'prediction': prediction, 'weight': hidden, 'target': target}
-  term = MaskedPatches(kind=kind, normalize=normalize)(
+  term = jax.jit(MaskedPatches(kind=kind, normalize=normalize))(
     {'masked': {'image': {k: jnp.asarray(v) for k, v in masked.items()}}}, batch
   )['image']
   if normalize:
@@ -44,7 +45,7 @@ def test_text_is_cross_entropy_where_it_is_hidden(rng):
   # Whatever stands under a mask is never hidden, and never looked up.
   text[1], text[3, 0] = 10**6, -5
   masked = {'prediction': jnp.asarray(logits), 'weight': jnp.asarray(hidden)}
-  term = MaskedText()(
+  term = jax.jit(MaskedText())(
     {'masked': {'text': masked}}, batch | {'text': jnp.asarray(text)}
   )['text']
   log_p = scipy.special.log_softmax(logits.astype(np.float64), axis=2)

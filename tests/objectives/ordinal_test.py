@@ -32,10 +32,12 @@ def test_cumulative_is_the_logistic_distribution_between_thresholds(rng):
   score = logits[:, :1] + cuts[1]
   cdf = scipy.stats.logistic.cdf(cuts[None] - score)
   probs = np.diff(cdf, axis=1)
-  got = log_probabilities(jnp.asarray(logits))
+  got = jax.jit(log_probabilities)(jnp.asarray(logits))
   np.testing.assert_allclose(np.exp(got), probs, rtol=1e-5)
   rank = np.array([0, 3, 1, -1])
-  term = Ordinal()({'logits': {'rank': jnp.asarray(logits)}}, _batch(rank))
+  term = jax.jit(Ordinal())(
+    {'logits': {'rank': jnp.asarray(logits)}}, _batch(rank)
+  )
   np.testing.assert_allclose(
     term['rank'].loss[:3], -np.log(probs[np.arange(3), rank[:3]]), rtol=1e-5
   )
@@ -45,7 +47,7 @@ def test_cumulative_is_the_logistic_distribution_between_thresholds(rng):
 def test_coral_decides_at_each_threshold(rng):
   logits = _logits(rng)
   rank = np.array([0, 3, 1, 2])
-  term = Ordinal(kind='coral', needs=('audio',))(
+  term = jax.jit(Ordinal(kind='coral', needs=('audio',)))(
     {'logits': {'rank': jnp.asarray(logits)}}, _batch(rank)
   )['rank']
   p = scipy.special.expit(logits.astype(np.float64))
@@ -64,7 +66,7 @@ def test_far_off_and_with_equal_thresholds_the_slope_is_finite(kind):
     return Ordinal(kind=kind)(outputs, batch)['rank'].loss.sum()
 
   far = jnp.array([[500.0] * 3, [-500.0] * 3, [9.0, 9.0, 9.0], [300, 0, -300]])
-  value, slope = jax.value_and_grad(loss)(far)
+  value, slope = jax.jit(jax.value_and_grad(loss))(far)
   assert np.isfinite(value)
   assert np.isfinite(slope).all()
   # Downwards where the score is too high, upwards where it is too low.

@@ -31,7 +31,7 @@ def test_each_kind_is_its_formula(rng, kind, formula):
   target[1, 0] = NAN
   objective = Regression(kind=kind, delta=0.7, mean=10.0, std=2.0)
   outputs = {'logits': {'value': jnp.asarray(predicted)}}
-  term = objective(outputs, _batch(target))['value']
+  term = jax.jit(objective)(outputs, _batch(target))['value']
   each = formula(predicted - (target - 10) / 2)
   want = np.where(np.isnan(target), 0, each).sum(axis=1)
   np.testing.assert_allclose(term.loss, want, rtol=1e-5)
@@ -56,7 +56,7 @@ def test_what_is_unknown_has_neither_weight_nor_gradient(kind):
     term = Regression(kind=kind, needs=('audio',))(outputs, batch)['value']
     return term.loss.sum(), term.weight
 
-  slope, weight = jax.grad(loss, has_aux=True)(jnp.zeros((4, 1)))
+  slope, weight = jax.jit(jax.grad(loss, has_aux=True))(jnp.zeros((4, 1)))
   np.testing.assert_array_equal(weight, [1, 0, 0, 1])
   np.testing.assert_array_equal(slope[:, 0] != 0, [True, False, False, True])
   assert np.isfinite(slope).all()

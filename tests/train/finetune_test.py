@@ -1,5 +1,6 @@
 """A run without labels, and one with them that starts from its encoders."""
 
+import dataclasses
 from pathlib import Path
 
 import jax
@@ -47,8 +48,8 @@ def test_both_runs_one_after_the_other(tmp_path, capsys):
   one, two = tmp_path / 'one', tmp_path / 'two'
   source = CONFIGS / 'digits_pretrain.py'
   config = _config('digits_pretrain', 'model.', '--steps=4')
-  results = train(config, one, source=source)
-  assert results['eval/image_to_text/recall_at_1'] >= 0
+  # To score it, another program would have to be compiled.
+  train(dataclasses.replace(config, evaluators={}), one, source=source)
   with Checkpoints(one / 'checkpoints') as checkpoints:
     first = checkpoints.restore(4, make_program(config).state)
 
