@@ -80,8 +80,6 @@ OBJECTIVES: Mapping[str, Any] = {
   'masked text': MaskedText(),
   'matching': Matching(pair=PAIRS[0], same='label'),
 }
-
-
 ALL = tuple(OBJECTIVES)
 
 
