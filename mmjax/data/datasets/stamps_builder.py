@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from etils import epath
 
-from mmjax.data import audio, images
+from mmjax.data import audio, images, splits
 from mmjax.data.datasets import stamps_files
 from mmjax.data.errors import RecordError
 
@@ -73,7 +73,7 @@ class StampsBuilder(
       split: [
         (number, stamp)
         for number, stamp in enumerate(self._listing.stamps)
-        if stamps_files.is_test(stamp.text) == (split == 'test')
+        if splits.is_test(stamp.text) == (split == 'test')
       ]
       for split in SPLITS
     }
