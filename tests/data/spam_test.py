@@ -122,7 +122,7 @@ def test_prepared_is_the_text_and_whether_it_is_spam(root):
     ),
     (PARTS, 'Parts\nfirst part\n<b>third</b>'),
     ('From: x\n\nno subject', '\nno subject'),
-    (_plain('Half', '\udce4'), 'Half\n?'),
+    (_plain('Half', '\ud83d'), 'Half\n?'),
   ],
 )
 def test_an_email_is_its_subject_and_its_text(tmp_path, mail, text):

@@ -37,7 +37,7 @@ class Fashion:
   official 60,000 for training.
   """
 
-  root: str = f'/usr/share/{PACKAGE}'
+  root: str = '/usr/share/datasets/fashion-mnist'
   """Folder of the four files, compressed or not."""
   augment: tuple[Transform, ...] = ()
   """What happens to pictures in training, first to last."""

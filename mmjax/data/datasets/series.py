@@ -67,20 +67,22 @@ class SeriesDataset:
       series_files.find(self.problem, part, root=self.root)
 
   def source(self, split: str, view: str = 'default') -> Sequence[Example]:
-    """The series of a split, as they were measured."""
+    """The series of a split, with the moments of each channel."""
     check_name(f'split of {self.problem}', split, SPLITS)
     check_name(f'view of {self.problem}', view, ('default',))
-    part = 'TEST' if split == 'test' else 'TRAIN'
-    series = series_files.read(
-      series_files.find(self.problem, part, root=self.root)
-    )
+    files = {
+      part: series_files.find(self.problem, part, root=self.root)
+      for part in ('TRAIN', 'TEST')
+    }
+    series = series_files.read(files['TEST' if split == 'test' else 'TRAIN'])
     if split != 'test':
       held_out = _every_fifth(series)
       if split == 'validation':
         series = [s for s in series if s.row in held_out]
       elif self.train_on == 'train':
         series = [s for s in series if s.row not in held_out]
-    return [{'series': s} for s in series]
+    mean, deviation = _moments(files['TRAIN'])
+    return [{'series': s, 'mean': mean, 'deviation': deviation} for s in series]
 
   def prepare(
     self, example: Example, rng: np.random.Generator | None
@@ -104,9 +106,7 @@ class SeriesDataset:
         f'{", ".join(self.labels)}',
         row=series.row,
       )
-    mean, deviation = _moments(
-      series_files.find(self.problem, 'TRAIN', root=self.root)
-    )
+    mean, deviation = example['mean'], example['deviation']
     if series.x.shape[1] != mean.size:
       raise RecordError(
         f'{series.x.shape[1]} channels in {self.problem}, where others have '

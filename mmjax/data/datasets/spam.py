@@ -108,8 +108,7 @@ def text_of(mail: Message) -> str:
   for part in mail.walk():
     if part.get_content_maintype() == 'text':
       texts.append(_decoded(part))
-  # Halves of characters that were cut cannot be written as UTF-8.
-  return '\n'.join(texts).encode('utf-8', 'replace').decode()
+  return '\n'.join(texts)
 
 
 def _decoded(part: Message) -> str:
@@ -146,8 +145,10 @@ def _read_one(file: str) -> Example:
   text, error = file, None
   try:
     with open(file, encoding='utf-8') as f:
-      text = text_of(email.message_from_string(json.load(f)['text']))
-  except (OSError, ValueError, TypeError, KeyError) as e:
+      # JSON may hold halves of characters, which cannot be parsed.
+      whole = json.load(f)['text'].encode('utf-8', 'replace').decode()
+    text = text_of(email.message_from_string(whole))
+  except (OSError, ValueError, TypeError, KeyError, AttributeError) as e:
     reason = f'this is no e-mail: {type(e).__name__}: {e}'
     error = RecordError(reason, file=file)
   return {'text': text, 'spam': spam, 'error': error}
