@@ -36,6 +36,6 @@ def get_config() -> Config:
     evaluators={'spam': Binary()},
     optimizer=AdamW(peak_lr=1e-2, weight_decay=0.1),
     batch_size=64,
-    steps=800,
-    checkpoint=Checkpointing(every=200, best='fused/f1'),
+    steps=300,
+    checkpoint=Checkpointing(every=100, best='fused/f1'),
   )
