@@ -35,9 +35,11 @@ class TextTransformer(SequenceEncoder):
   end_of_text: int | None = None
   """Token id; what follows the first one in a text counts as padding."""
   embed: nn.Module = ByteEmbedding()
-  """`(text, width) -> [b t d]`: ByteEmbedding or NgramEmbedding."""
+  """`(text, width) -> [b t d]`: ByteEmbedding, NgramEmbedding, WordEmbedding or
+  BertEmbedding."""
   positions: nn.Module = LearnedPositions()
-  """`(grid, width) -> [t d]`: LearnedPositions or SinCosPositions."""
+  """`(grid, width) -> [t d]`: LearnedPositions, SinCosPositions or NoPositions
+  (BertEmbedding has its own)."""
 
   @nn.compact
   def __call__(
