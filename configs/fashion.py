@@ -20,7 +20,9 @@ def get_config() -> Config:
     data=Fashion(),
     model=Fused(
       encoders={
-        'image': ConvNet(widths=(16, 32, 64), mean=(0.286,), std=(0.353,))
+        'image': ConvNet(
+          widths=(16, 32, 64), convolutions=1, mean=(0.286,), std=(0.353,)
+        )
       },
       # Clothes lie in the middle, one way up: it matters where things are.
       fusion=ConcatDense(pools={'image': Flatten()}, width=128, dropout=0.2),
@@ -30,6 +32,6 @@ def get_config() -> Config:
     evaluators={'accuracy': Accuracy()},
     optimizer=AdamW(peak_lr=2e-3, weight_decay=0.05),
     batch_size=64,
-    steps=3000,
+    steps=3400,
     checkpoint=Checkpointing(every=1000),
   )
