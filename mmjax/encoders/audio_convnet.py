@@ -66,8 +66,8 @@ class AudioConvNet(AudioEncoder):
     >>> import jax, jax.numpy as jnp
     >>> audio = jnp.zeros((1, 16_000))
     >>> encoder = AudioConvNet(widths=(16, 32))
-    >>> tokens, params = encoder.init_with_output(
-    ...     jax.random.key(0), audio, audio == 0)
+    >>> tokens, params = jax.eval_shape(
+    ...     encoder.init_with_output, jax.random.key(0), audio, audio == 0)
     >>> tokens.x.shape  # 25 moments and 16 bands
     (1, 400, 32)
   """
@@ -101,8 +101,8 @@ class WaveformConvNet(AudioEncoder):
     >>> import jax, jax.numpy as jnp
     >>> audio = jnp.zeros((1, 16_000))
     >>> encoder = WaveformConvNet(widths=(16, 32, 32))
-    >>> tokens, params = encoder.init_with_output(
-    ...     jax.random.key(0), audio, audio == 0)
+    >>> tokens, params = jax.eval_shape(
+    ...     encoder.init_with_output, jax.random.key(0), audio, audio == 0)
     >>> tokens.x.shape
     (1, 250, 32)
   """

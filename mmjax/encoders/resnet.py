@@ -36,8 +36,8 @@ class ResNet(ImageEncoder):
     >>> import jax, jax.numpy as jnp
     >>> image, mask = jnp.zeros((2, 64, 64, 3)), jnp.array([True, False])
     >>> encoder = resnet18(width=16, norm=GroupNorm(groups=8))
-    >>> tokens, params = encoder.init_with_output(
-    ...     jax.random.key(0), image, mask)
+    >>> tokens, params = jax.eval_shape(
+    ...     encoder.init_with_output, jax.random.key(0), image, mask)
     >>> tokens.x.shape
     (2, 4, 128)
   """

@@ -98,7 +98,7 @@ class TabularEncoder(SequenceEncoder):
   def _numbers(
     self, x: Num[Array, 'b m'], mask: Bool[Array, 'b m']
   ) -> Float[Array, 'b m d']:
-    x = standardize(where_real(x, mask), mean=self.mean, std=self.std)
+    x = standardize(x, mean=self.mean, std=self.std)
     init = nn.initializers.normal(self.width**-0.5)
     kernel = self.param('kernel', init, (x.shape[1], self.width))
     x = where_real(x, mask).astype(kernel.dtype)

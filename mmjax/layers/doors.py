@@ -48,7 +48,7 @@ class SeriesDoor:
     Raises:
       ValueError: `mean` or `std` is not as long as there are channels.
     """
-    x = standardize(where_real(series, mask), mean=self.mean, std=self.std)
+    x = standardize(series, mean=self.mean, std=self.std)
     return where_real(x, mask), mask
 
 

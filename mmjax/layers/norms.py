@@ -74,9 +74,9 @@ class BatchNorm(nn.Module):
   """Weight of the old moving average at each step."""
   epsilon: float = 1e-5
   """Added to the variance."""
-  axis_name: str | None = None
-  """The mapped axis over devices, under the strategy pmap; None under jit,
-  which sees the whole batch anyway."""
+  axis_name: str = 'data'
+  """The mapped axis over devices, as the strategy pmap names it. Where there is
+  no such axis, under jit, each sees the whole batch anyway."""
 
   @nn.compact
   def __call__(
@@ -131,7 +131,9 @@ class BatchNorm(nn.Module):
     return center, mean((x - center[None, None, None]) ** 2), count
 
   def _over_devices(self, x: Array) -> Array:
-    if self.axis_name is None or self.is_initializing():
+    try:
+      jax.lax.axis_size(self.axis_name)
+    except NameError:
       return x
     return jax.lax.psum(x, self.axis_name)
 

@@ -1,6 +1,7 @@
 """Word vectors: learned, or from a file."""
 
 import dataclasses
+from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -39,8 +40,8 @@ class WordEmbedding(nn.Module):
 
   words: int = 30_000
   """Number of word ids."""
-  vectors: FromArray | None = None
-  """Where the table starts from; random vectors if None."""
+  vectors: Any = None
+  """What the table starts from: FromArray; random vectors if None."""
 
   @nn.compact
   def __call__(

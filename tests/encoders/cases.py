@@ -70,6 +70,7 @@ OVER_TIME = [
   name
   for name in ENCODERS
   if name.split('_')[-1] in ('audio', 'sensor', 'video')
+  or name == 'recurrent_text'
 ]
 
 

@@ -97,7 +97,7 @@ def test_batch_norm_over_devices_is_that_of_the_whole_batch(rng):
   )
   one_each = [a.reshape(8, 1, *a.shape[1:]) for a in (x, mask, goal)]
   (got, stats), (params, at_x) = jax.pmap(
-    lambda *a: run(BatchNorm(axis_name='i'), PARAMS, *a), axis_name='i'
+    lambda *a: run(BatchNorm(), PARAMS, *a), axis_name='data'
   )(*one_each)
   np.testing.assert_allclose(got.sum(), want, rtol=1e-5)
   np.testing.assert_allclose(at_x.reshape(x.shape), want_x, atol=1e-5)
