@@ -2,6 +2,7 @@
 
 from mmjax.fusion.bottleneck import Bottleneck
 from mmjax.fusion.concat import Concat
+from mmjax.fusion.concat_dense import ConcatDense
 from mmjax.fusion.cross_attention import CrossAttention
 from mmjax.fusion.decision import (
   Average,
@@ -27,6 +28,7 @@ __all__ = [
   'Average',
   'Bottleneck',
   'Concat',
+  'ConcatDense',
   'CrossAttention',
   'Decision',
   'FixedWeights',

@@ -21,13 +21,17 @@ class Head(nn.Module):
   """Width of a hidden layer before the last one; 0 for none."""
   dropout: float = 0.0
   """Probability of zeroing a feature in training."""
+  norm: bool = True
+  """Whether a LayerNorm stands in front of the linear layer."""
 
   @nn.compact
   def __call__(
     self, tokens: Tokens, *, train: bool = False
   ) -> Float[Array, 'b classes']:
     """Computes logits, in full precision."""
-    x = nn.LayerNorm(name='norm')(self.pool(tokens))
+    x = self.pool(tokens)
+    if self.norm:
+      x = nn.LayerNorm(name='norm')(x)
     if self.hidden:
       x = jax.nn.gelu(nn.Dense(self.hidden, name='hidden')(x))
     x = nn.Dropout(self.dropout, deterministic=not train)(x)
