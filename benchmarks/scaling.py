@@ -42,12 +42,16 @@ def plan(config: Path, topology: str, fsdp: int, per_chip: int) -> Any:
 def negatives(per_chip: int, chips: int, *, pairs: int = 3, width: int) -> int:
   """Bytes that comparing a chip's examples with all others may take.
 
-  The embeddings of all examples in float32, and of each pair and direction the
-  similarities; and the gradients of both.
+  In float32, for each pair in both directions: the embeddings of all examples
+  and the similarities to them, and the gradients of both.
   """
-  embeddings = pairs * chips * per_chip * width * 4
-  similarities = 2 * pairs * per_chip * chips * per_chip * 4
-  return 2 * (embeddings + similarities)
+  examples = per_chip * chips
+  return 2 * pairs * 2 * (examples * width + per_chip * examples) * 4
+
+
+def show(value: float | None, text: str) -> str:
+  """A cell; what a program that does not fit never told is a dash."""
+  return '-' if value is None else text.format(value)
 
 
 def main() -> None:
@@ -69,27 +73,38 @@ def main() -> None:
     hbm, chips = row['hbm'], row['devices']
     more = negatives(args.per_chip, chips, width=512)
     row['negatives_bytes'] = more
-    print(
-      f'| {row["topology"].split(":")[1]} | {row["fsdp"]} '
-      f'| {args.per_chip * chips} | {row["flops_per_chip"] / 1e12:.3f} '
-      f'| {hbm["arguments"] / MIB:.0f} | {hbm["temporaries"] / MIB:.0f} '
-      f'| {hbm["total"] / MIB:.0f} | {more / MIB:.1f} '
-      f'| {row["estimated_cycles"] / 1e6:.0f} | {row["mfu"]:.1%} '
-      f'| {row["compile_seconds"]:.0f} |'
+    tera, mega = row['flops_per_chip'], row['estimated_cycles']
+    cells = (
+      row['topology'].split(':')[1],
+      row['fsdp'],
+      args.per_chip * chips,
+      show(tera and tera / 1e12, '{:.3f}'),
+      *(f'{hbm[x] / MIB:.0f}' for x in ('arguments', 'temporaries', 'total')),
+      f'{more / MIB:.1f}',
+      show(mega and mega / 1e6, '{:.0f}'),
+      show(row['mfu'], '{:.1%}'),
+      f'{row["compile_seconds"]:.0f}',
     )
+    print('|', ' | '.join(map(str, cells)), '|', flush=True)
   last = rows[-2]
+  growth = (
+    last['flops_per_chip'] / first['flops_per_chip'] - 1
+    if last['fits'] and first['fits']
+    else None
+  )
   found = {
-    'flops_growth': last['flops_per_chip'] / first['flops_per_chip'] - 1,
+    'flops_growth': growth,
     'hbm_growth_bytes': last['hbm']['total'] - first['hbm']['total'],
     'negatives_growth_bytes': last['negatives_bytes']
     - first['negatives_bytes'],
     'fsdp_saves_bytes': second['hbm']['arguments'] - split['hbm']['arguments'],
     # Parameters and two moments in float32, of which a sixteenth stays.
     'fsdp_should_save_bytes': round(first['parameters'] * 12 * (1 - 1 / 16)),
+    'fsdp_saves_total_bytes': second['hbm']['total'] - split['hbm']['total'],
   }
   print(f"""
 From {first['topology']} to {last['topology']} FLOPs per chip grow by \
-{found['flops_growth']:.2%},
+{show(growth, '{:.2%}')},
 memory per chip by {found['hbm_growth_bytes'] / MIB:.1f} MiB, of which the \
 negatives may take {found['negatives_growth_bytes'] / MIB:.1f} MiB.
 FSDP over 16 chips takes {found['fsdp_saves_bytes'] / MIB:.0f} MiB off the \

@@ -1,4 +1,4 @@
-"""Activations that stay split by example, whatever splits the parameters."""
+"""How FSDP moves parameters and leaves activations with their examples."""
 
 import contextlib
 import math
@@ -42,3 +42,17 @@ def split_by_example(mesh: Mesh | None, rows: int) -> Any:
     return jax.tree.map(constrain, out)
 
   return nn.intercept_methods(intercept)
+
+
+def compiler_options(mesh: Mesh) -> dict[str, str] | None:
+  """What the compiler for the mesh's devices has to be told.
+
+  For TPUs, to gather a split kernel before it is multiplied. Left alone it
+  multiplies slice by slice as they arrive, and slices of a kernel that many
+  devices share are so thin that products take twice the cycles
+  (docs/parallelism.md, "Plan").
+  """
+  on_tpu = mesh.devices.flat[0].platform == 'tpu'
+  if not on_tpu or mesh.shape['fsdp'] == 1:
+    return None
+  return {'xla_jf_spmd_threshold_for_windowed_einsum_mib': '1000000'}

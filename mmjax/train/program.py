@@ -10,6 +10,7 @@ from jax.sharding import Mesh
 
 from mmjax import masking
 from mmjax.data import pipeline
+from mmjax.train import activations
 from mmjax.train.config import Config
 from mmjax.train.flops import count_flops
 from mmjax.train.mapped import AXIS, Mapped, map_over_devices
@@ -114,6 +115,7 @@ def make_program(
       step(mesh=mesh),
       donate_argnums=0,
       out_shardings=(shardings, replicated(mesh)),
+      compiler_options=activations.compiler_options(mesh),
     )
     run = Mapped(
       step=lambda state, batch: compiled(state, batch, step_key),

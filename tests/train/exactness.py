@@ -5,7 +5,7 @@ Run as a script it is one of several processes and writes what it found.
 
 import argparse
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,6 +30,7 @@ from mmjax.train.mesh import MeshShape, make_mesh, place, replicated
 from mmjax.train.sharding import state_shardings
 from mmjax.train.state import TrainState
 from mmjax.train.step import make_train_step
+from mmjax.types import Term
 
 PAIRS = (('image', 'text'),)
 # So large that the parameters do not round the gradient away.
@@ -52,6 +53,25 @@ OBJECTIVES: Mapping[str, Any] = {
   'contrastive': Contrastive(pairs=PAIRS, same='label', weight=0.5),
   'pairwise sigmoid': Sigmoid(pairs=PAIRS, weight=0.1),
 }
+
+
+ALL = tuple(OBJECTIVES)
+
+
+@dataclasses.dataclass(frozen=True)
+class Chosen:
+  """An objective that counts if the batch says so: one program serves all."""
+
+  name: str
+
+  @property
+  def weight(self):
+    return OBJECTIVES[self.name].weight
+
+  def __call__(self, outputs, batch, *, axis_name=None):
+    terms = OBJECTIVES[self.name](outputs, batch, axis_name=axis_name)
+    chosen = batch['chosen'][self.name]
+    return {k: Term(chosen * x.loss, x.weight) for k, x in terms.items()}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -82,7 +102,7 @@ class Found(NamedTuple):
   gradient: Any
 
 
-def make_batch(rows: int = 32):
+def make_batch(rows: int = 32, chosen: Collection[str] = ALL):
   """Absent modalities, weights that differ by device, unknown targets."""
   rng = np.random.default_rng(0)
   words = np.arange(5)[None] < rng.integers(0, 6, rows)[:, None]
@@ -94,6 +114,9 @@ def make_batch(rows: int = 32):
     'tags': rng.integers(-1, 2, (rows, 4)).astype(np.int32),
     'weight': np.repeat([0.0, 1.0, 3.0, 0.5], rows // 4).astype(np.float32),
     'index': np.arange(100, 100 + rows, dtype=np.int32),
+    'chosen': {
+      name: np.full(rows, name in chosen, np.float32) for name in OBJECTIVES
+    },
   }
 
 
@@ -101,15 +124,19 @@ def _drop(batch, keys):
   return masking.drop_modalities(batch, keys, {'image': 0.3, 'text': 0.3})
 
 
-def run(way: Way, objectives: Mapping[str, Any], dtype: Any) -> Found:
-  """Does a step of plain descent, and reads the gradient off the parameters."""
+def prepare(way: Way, dtype: Any) -> Callable[[Collection[str]], Found]:
+  """Makes the function that does a step with the objectives of these names.
+
+  It is a step of plain descent; the gradient is read off the parameters. The
+  first call compiles it.
+  """
   mesh = make_mesh(way.mesh, jax.devices()[: way.devices])
   tx = optax.sgd(RATE)
 
   def step(**view):
     return make_train_step(
       MODEL,
-      objectives,
+      {name: Chosen(name) for name in OBJECTIVES},
       tx,
       **view,
       augment=[_drop],
@@ -126,27 +153,37 @@ def run(way: Way, objectives: Mapping[str, Any], dtype: Any) -> Found:
     state,
     shardings,
   )
-  batch = make_batch()
-  share = len(batch['index']) // jax.process_count()
-  mine = slice(jax.process_index() * share, (jax.process_index() + 1) * share)
-  batch = jax.tree.map(lambda x: x[mine], batch)
   key = jax.random.key(3)
   if way.strategy == 'pmap':
     mapped = map_over_devices(step(axis_name=AXIS), key, mesh)
-    after, metrics = mapped.step(mapped.spread(state), mapped.place(batch))
-    after = mapped.whole(after)
   else:
     out = (shardings, replicated(mesh))
-    after, metrics = jax.jit(step(mesh=mesh), out_shardings=out)(
-      state, place(batch, mesh), key
-    )
+    compiled = jax.jit(step(mesh=mesh), out_shardings=out)
   gather = jax.jit(lambda x: x, out_shardings=replicated(mesh))
-  gradient = jax.tree.map(
-    lambda before, after: (before - np.asarray(gather(after))) / RATE,
-    params,
-    after.params,
-  )
-  return Found(float(np.asarray(metrics['loss'].total)), gradient)
+
+  def run(chosen: Collection[str]) -> Found:
+    batch = make_batch(chosen=chosen)
+    share = len(batch['index']) // jax.process_count()
+    start = jax.process_index() * share
+    batch = jax.tree.map(lambda x: x[start : start + share], batch)
+    if way.strategy == 'pmap':
+      after, metrics = mapped.step(mapped.spread(state), mapped.place(batch))
+      after = mapped.whole(after)
+    else:
+      after, metrics = compiled(state, place(batch, mesh), key)
+    gradient = jax.tree.map(
+      lambda before, after: (before - np.asarray(gather(after))) / RATE,
+      params,
+      after.params,
+    )
+    return Found(float(np.asarray(metrics['loss'].total)), gradient)
+
+  return run
+
+
+def choices() -> dict[str, tuple[str, ...]]:
+  """All objectives together, and each alone."""
+  return {'all together': ALL, **{name: (name,) for name in OBJECTIVES}}
 
 
 def _params(dtype):
@@ -180,7 +217,7 @@ def difference(found: Found, want: Found) -> tuple[float, float]:
 
 
 def main() -> None:
-  """Runs each objective as one of several processes; process 0 saves."""
+  """Runs the objectives as one of several processes; process 0 saves."""
   parser = argparse.ArgumentParser()
   parser.add_argument('coordinator')
   parser.add_argument('process', type=int)
@@ -188,13 +225,13 @@ def main() -> None:
   args = parser.parse_args()
   jax.distributed.initialize(args.coordinator, 2, args.process)
   for strategy in ('jit', 'pmap'):
-    way = Way(strategy=strategy)
-    found = run(way, OBJECTIVES, jnp.float32)
-    if jax.process_index() == 0:
-      leaves = {
-        f'{i}': leaf for i, leaf in enumerate(jax.tree.leaves(found.gradient))
-      }
-      np.savez(args.out / f'{strategy}.npz', loss=found.loss, **leaves)
+    run = prepare(Way(strategy=strategy), jnp.float32)
+    for what, chosen in choices().items():
+      found = run(chosen)
+      if jax.process_index() == 0:
+        leaves = jax.tree.leaves(found.gradient)
+        named = {str(i): leaf for i, leaf in enumerate(leaves)}
+        np.savez(args.out / f'{strategy}, {what}.npz', loss=found.loss, **named)
 
 
 if __name__ == '__main__':

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from mmjax.train import processes
+from tests import flags
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -35,7 +36,7 @@ def start(tmp_path):
       free.bind(('localhost', 0))
       port = free.getsockname()[1]
     environment = os.environ | {
-      'XLA_FLAGS': '--xla_force_host_platform_device_count=2',
+      'XLA_FLAGS': flags.with_devices(2),
       'PYTHONPATH': str(ROOT),
     }
     both = [

@@ -17,6 +17,7 @@ from mmjax.train.config import load_config
 from mmjax.train.loop import evaluate_last, train
 from mmjax.train.program import make_program
 from mmjax.types import InputError
+from tests import flags
 
 CONFIG = Path(__file__).with_name('tiny.py')
 ROOT = Path(__file__).parents[2]
@@ -31,8 +32,8 @@ def start(tmp_path_factory):
     'JAX_PLATFORMS': 'cpu',
     'JAX_COMPILATION_CACHE_DIR': str(tmp_path_factory.mktemp('compiled')),
     'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0',
+    'XLA_FLAGS': flags.FAST,
   }
-  environment.pop('XLA_FLAGS', None)
 
   def start(workdir, *options):
     return subprocess.Popen(
