@@ -6,7 +6,6 @@ import pytest
 from mmjax.data.word_vectors import WordTokenizer, read_word_vectors
 from mmjax.encoders.bag import BagOfVectors
 from mmjax.layers.words import FromArray, WordEmbedding
-from tests.fast_jit import fast_jit
 
 LINES = ['the 1 0 0', 'grey 0 2 0', 'cat 0 0 4']
 
@@ -27,7 +26,7 @@ def test_a_text_is_the_mean_of_the_vectors_in_the_file(tmp_path):
   texts = ['The cat', 'a dog', 'cat, grey cat?']
   text, mask = (jnp.stack(x) for x in zip(*map(tokenizer, texts), strict=True))
   variables = encoder.init(jax.random.key(0), text, mask)
-  tokens = fast_jit(encoder.apply)(variables, text, mask)
+  tokens = jax.jit(encoder.apply)(variables, text, mask)
   want = [[[0.5, 0, 2]], [[0, 0, 0]], [[0, 2 / 3, 8 / 3]]]
   np.testing.assert_allclose(tokens.x, want, rtol=1e-6)
   np.testing.assert_array_equal(tokens.mask, [[True], [False], [True]])

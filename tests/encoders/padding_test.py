@@ -15,7 +15,6 @@ from mmjax.layers.pooling import (
   MeanPool,
 )
 from tests.encoders import cases
-from tests.fast_jit import fast_jit
 
 # What stands under a mask: (in floats, in integers).
 POISON = [(0.0, 0), (1e4, 7), (np.nan, 10**6)]
@@ -85,7 +84,7 @@ def _make_run(encoder, variables, pools):
     return total, (real, tokens.mask, pooled)
 
   gradient = jax.value_and_grad(f, (0, 1), has_aux=True)
-  run = fast_jit(gradient)
+  run = jax.jit(gradient)
 
   def pick(array, kind):
     return jax.tree.map(lambda x: x if x.dtype.kind == kind else None, array)
@@ -149,7 +148,7 @@ def test_a_clip_encodes_the_same_in_a_longer_array(name):
   case = _case(name)
   real = int(case.mask[2].sum())
   clip, here = jnp.asarray(case.array[2:3, :real]), jnp.ones((1, real), bool)
-  apply = fast_jit(case.encoder.apply)
+  apply = jax.jit(case.encoder.apply)
   alone = apply(case.variables, clip, here)
   padded, mask, _ = case.want[0][1]
   # Places of a moment stand together, so the clip's tokens come first.

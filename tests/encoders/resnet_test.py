@@ -11,7 +11,6 @@ from mmjax.encoders.resnet import (
   resnet50,
 )
 from mmjax.layers.norms import BatchNorm
-from tests.fast_jit import fast_jit
 
 NORM = BatchNorm()
 
@@ -74,7 +73,7 @@ def test_a_bottleneck_is_its_formula_with_the_stride_on_its_3x3(
   stats = jax.tree.map(
     lambda s: jnp.asarray(rng.random(s.shape) + 0.5, jnp.float32), stats
   )
-  got = fast_jit(block.apply)({'params': params, 'batch_stats': stats}, x, mask)
+  got = jax.jit(block.apply)({'params': params, 'batch_stats': stats}, x, mask)
 
   def norm(y, name):
     wide = {
@@ -102,7 +101,7 @@ def test_absent_pictures_do_not_count_in_batch_norm(rng, random_params):
   stats = jax.eval_shape(encoder.init, jax.random.key(0), image, mask)
   stats = jax.tree.map(lambda s: jnp.ones(s.shape), stats['batch_stats'])
 
-  @fast_jit
+  @jax.jit
   def run(image, mask):
     return encoder.apply(
       {'params': params, 'batch_stats': stats},

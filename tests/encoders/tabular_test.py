@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from mmjax.encoders.tabular import TabularEncoder
-from tests.fast_jit import fast_jit
 
 COLUMNS = {
   'numeric': jnp.array([[1.0, -2.0], [3.0, 4.0]]),
@@ -26,7 +25,7 @@ def test_a_cell_is_its_number_times_a_vector_or_a_row_of_the_table(
     heads=2, class_token=True,
   )  # fmt: skip
   params = random_params(encoder, COLUMNS, HERE)
-  tokens = fast_jit(encoder.apply)({'params': params}, COLUMNS, HERE)
+  tokens = jax.jit(encoder.apply)({'params': params}, COLUMNS, HERE)
   p = jax.tree.map(np.asarray, params)
   numbers = (np.asarray(COLUMNS['numeric']) - [1, 2]) / [2, 4]
   x = np.concatenate(
@@ -63,7 +62,7 @@ def test_one_kind_of_columns_is_enough(random_params):
   mask = {'numeric': jnp.array([[True, False], [False, False]])}
   encoder = TabularEncoder(width=8, depth=0, heads=2, class_token=True)
   params = random_params(encoder, columns, mask)
-  tokens = fast_jit(encoder.apply)({'params': params}, columns, mask)
+  tokens = jax.jit(encoder.apply)({'params': params}, columns, mask)
   # The class token stands for the row, and only where there is one.
   np.testing.assert_array_equal(
     tokens.mask, [[True, True, False], [False, False, False]]

@@ -7,7 +7,6 @@ from mmjax.encoders.video import VideoTransformer
 from mmjax.layers.embed import SinCosPositions
 from mmjax.layers.space_time import SpaceTimeTransformer
 from mmjax.types import Tokens
-from tests.fast_jit import fast_jit
 
 PLAIN = {'mean': (0.0,) * 3, 'std': (1.0,) * 3}
 
@@ -22,7 +21,7 @@ def test_tubelets_are_the_strided_convolution_over_time_and_space(
   mask = jnp.ones((2, 6), bool)
   params = random_params(encoder, video, mask)
   params['transformer']['norm'] = {'scale': jnp.ones(12), 'bias': jnp.zeros(12)}
-  tokens = fast_jit(encoder.apply)({'params': params}, video, mask)
+  tokens = jax.jit(encoder.apply)({'params': params}, video, mask)
   kernel = params['patches']['kernel'].reshape(2, 4, 4, 3, 12)
   x = jax.lax.conv_general_dilated(
     video, kernel, (2, 4, 4), 'VALID',
@@ -58,7 +57,7 @@ def test_factorised_attention_looks_along_space_then_along_time(
   )  # 3 moments, 2 places
   mask = jnp.ones((1, 6), bool)
   params = random_params(stack, Tokens(x, mask))
-  apply = fast_jit(stack.apply)
+  apply = jax.jit(stack.apply)
 
   def seen(variables):
     """Which tokens notice that the first of the second moment is another."""
@@ -86,6 +85,6 @@ def test_scanned_blocks_are_the_unrolled_ones(rng, random_params):
     ),
   }
   scanned = unrolled.copy(scan=True, remat='full')
-  want = fast_jit(unrolled.apply)({'params': params}, tokens)
-  got = fast_jit(scanned.apply)({'params': stacked}, tokens)
+  want = jax.jit(unrolled.apply)({'params': params}, tokens)
+  got = jax.jit(scanned.apply)({'params': stacked}, tokens)
   np.testing.assert_allclose(got.x, want.x, atol=1e-5)

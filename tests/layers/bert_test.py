@@ -5,7 +5,6 @@ import numpy as np
 from mmjax.encoders.text import TextTransformer
 from mmjax.layers.bert import BertEmbedding, NoPositions
 from mmjax.layers.embed import ByteEmbedding, LearnedPositions
-from tests.fast_jit import fast_jit
 
 EMBED = BertEmbedding(
   embed=ByteEmbedding(vocabulary=20),
@@ -20,7 +19,7 @@ def _embed(params):
   def run(params, text):
     return EMBED.apply({'params': params}, text, 6)
 
-  return fast_jit(run)(params, jnp.asarray(TEXT))
+  return jax.jit(run)(params, jnp.asarray(TEXT))
 
 
 def test_word_position_and_segment_are_summed_and_normalised(
@@ -62,10 +61,10 @@ def test_dropout_follows_in_the_encoder_and_no_other_positions(
   assert 'positions' not in params
   plain = _embed(params['embed'])
   # The encoder's last norm leaves a normalised vector as it is.
-  tokens = fast_jit(encoder.apply)({'params': params}, text, mask)
+  tokens = jax.jit(encoder.apply)({'params': params}, text, mask)
   np.testing.assert_allclose(tokens.x, plain, atol=1e-3)
 
-  @fast_jit
+  @jax.jit
   def train(params):
     return encoder.apply(
       {'params': params},

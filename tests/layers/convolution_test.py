@@ -3,7 +3,6 @@ import numpy as np
 from scipy.signal import correlate
 
 from mmjax.layers.convolution import ConvBlock, MaskedConv
-from tests.fast_jit import fast_jit
 
 
 def _conv(x, kernel, bias):
@@ -20,7 +19,7 @@ def test_a_block_is_conv_relu_conv(rng, random_params):
   mask = jnp.ones((2, 5), bool)
   block = ConvBlock(4)
   params = random_params(block, x, mask)
-  got, _ = fast_jit(block.apply)({'params': params}, x, mask)
+  got, _ = jax.jit(block.apply)({'params': params}, x, mask)
   first, second = (
     {k: np.asarray(v) for k, v in params[f'conv_{i}']['conv'].items()}
     for i in range(2)
@@ -38,7 +37,7 @@ def test_a_place_is_where_the_stride_puts_it_whatever_the_length(
   params = random_params(conv, x, jnp.ones((1, 12), bool))
   kernel, bias = (np.asarray(params['conv'][k]) for k in ('kernel', 'bias'))
   real = 8
-  apply = fast_jit(conv.apply)
+  apply = jax.jit(conv.apply)
   padded = np.pad(x[0, :real], ((2, 9), (0, 0)))
   want = [
     np.einsum('kc,kcd->d', padded[at : at + 5], kernel) + bias
@@ -57,7 +56,7 @@ def test_padding_may_be_anything(rng, random_params):
   mask = jnp.arange(6)[None] < 4
   conv = MaskedConv(3, (3,), (1,))
   params = random_params(conv, x, mask)
-  apply = fast_jit(conv.apply)
+  apply = jax.jit(conv.apply)
   want = apply({'params': params}, x, mask)[0]
   got = apply({'params': params}, x.at[0, 4:].set(jnp.nan), mask)[0]
   np.testing.assert_array_equal(got, want)

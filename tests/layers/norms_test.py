@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from mmjax.layers.norms import BatchNorm, GroupNorm
-from tests.fast_jit import fast_jit
 
 SCALE, BIAS = np.array([1.0, 2.0, 3.0, 4.0]), np.array([0.5, 0.0, -0.5, 1.0])
 PARAMS = {'scale': jnp.asarray(SCALE), 'bias': jnp.asarray(BIAS)}
@@ -19,7 +18,7 @@ def _data(rng, b=8, n=5):
 def test_group_norm_is_its_formula_over_the_real_places(rng):
   x, mask = _data(rng)
   norm = GroupNorm(groups=2)
-  got = fast_jit(norm.apply)({'params': PARAMS}, x, mask)
+  got = jax.jit(norm.apply)({'params': PARAMS}, x, mask)
   for row, length in enumerate([5, 0, 2, 1]):
     real = np.asarray(x[row, :length], np.float64).reshape(length, 3, 2, 2)
     if not length:
@@ -42,7 +41,7 @@ def _train(norm, variables, x, mask):
   def run(variables, x, mask):
     return norm.apply(variables, x, mask, train=True, mutable=['batch_stats'])
 
-  return fast_jit(run)(variables, x, mask)
+  return jax.jit(run)(variables, x, mask)
 
 
 def test_batch_norm_knows_only_what_is_real(rng):
@@ -61,7 +60,7 @@ def test_batch_norm_knows_only_what_is_real(rng):
 def test_batch_norm_evaluates_with_its_averages(rng):
   x, mask = _data(rng)
   norm = BatchNorm()
-  got = fast_jit(norm.apply)(_variables(2.0, 4.0), x, mask)
+  got = jax.jit(norm.apply)(_variables(2.0, 4.0), x, mask)
   want = (np.asarray(x) - 2) / np.sqrt(4 + norm.epsilon) * SCALE + BIAS
   np.testing.assert_allclose(got, want, atol=1e-5)
 
@@ -93,7 +92,7 @@ def test_batch_norm_over_devices_is_that_of_the_whole_batch(rng):
 
     return jax.value_and_grad(f, (0, 1), has_aux=True)(params, x)
 
-  whole = fast_jit(lambda *args: run(BatchNorm(), PARAMS, *args))
+  whole = jax.jit(lambda *args: run(BatchNorm(), PARAMS, *args))
   (want, want_stats), (want_params, want_x) = whole(x, mask, goal)
   one_each = [a.reshape(8, 1, *a.shape[1:]) for a in (x, mask, goal)]
   (got, stats), (params, at_x) = jax.pmap(
