@@ -18,8 +18,9 @@ def test_pictures_of_any_size_go_through_the_same_parameters(
   small = jnp.tile(rng.random((4, 4, 3)).astype(np.float32), (3, 3, 1))[None]
   large = jnp.tile(small, (1, 2, 2, 1))[:, :, :23]
   params = random_params(encoder, small, HERE)
-  a = encoder.apply({'params': params}, small, HERE)
-  b = encoder.apply({'params': params}, large, HERE)
+  apply = jax.jit(encoder.apply)
+  a = apply({'params': params}, small, HERE)
+  b = apply({'params': params}, large, HERE)
   assert a.x.shape == (1, 9, 4)
   assert b.x.shape == (1, 36, 4)  # 24 x 23 pixels: the last column counts.
   np.testing.assert_allclose(a.x[0, 4], b.x[0, 7], atol=1e-5)
@@ -30,7 +31,7 @@ def test_a_stage_keeps_the_largest_of_its_rectified_block(rng, random_params):
   image = jnp.asarray(rng.random((1, 4, 6, 1)), jnp.float32)
   encoder = ConvNet(widths=(2,), mean=(0.5,), std=(0.25,))
   params = random_params(encoder, image, HERE)
-  tokens = encoder.apply({'params': params}, image, HERE)
+  tokens = jax.jit(encoder.apply)({'params': params}, image, HERE)
   x = jnp.asarray((image - 0.5) / 0.25)
   for i in range(2):
     conv = params['block_0'][f'conv_{i}']['conv']

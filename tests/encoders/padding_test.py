@@ -25,8 +25,6 @@ QUICK = (
   'causal_text', 'bag_text', 'recurrent_text', 'audio', 'convnet_audio',
   'sensor', 'factorised_video', 'tabular',
 )  # fmt: skip
-# Compiling takes longer than running.
-FAST_COMPILE = {'xla_backend_optimization_level': 0}
 
 
 def _parameters(names):
@@ -86,7 +84,7 @@ def _make_run(encoder, variables, pools):
     return total, (real, tokens.mask, pooled)
 
   gradient = jax.value_and_grad(f, (0, 1), has_aux=True)
-  run = jax.jit(gradient, compiler_options=FAST_COMPILE)
+  run = jax.jit(gradient)
 
   def pick(array, kind):
     return jax.tree.map(lambda x: x if x.dtype.kind == kind else None, array)
@@ -150,7 +148,7 @@ def test_a_clip_encodes_the_same_in_a_longer_array(name):
   case = _case(name)
   real = int(case.mask[2].sum())
   clip, here = jnp.asarray(case.array[2:3, :real]), jnp.ones((1, real), bool)
-  apply = jax.jit(case.encoder.apply, compiler_options=FAST_COMPILE)
+  apply = jax.jit(case.encoder.apply)
   alone = apply(case.variables, clip, here)
   padded, mask, _ = case.want[0][1]
   # Places of a moment stand together, so the clip's tokens come first.

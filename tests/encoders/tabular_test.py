@@ -25,7 +25,7 @@ def test_a_cell_is_its_number_times_a_vector_or_a_row_of_the_table(
     heads=2, class_token=True,
   )  # fmt: skip
   params = random_params(encoder, COLUMNS, HERE)
-  tokens = encoder.apply({'params': params}, COLUMNS, HERE)
+  tokens = jax.jit(encoder.apply)({'params': params}, COLUMNS, HERE)
   p = jax.tree.map(np.asarray, params)
   numbers = (np.asarray(COLUMNS['numeric']) - [1, 2]) / [2, 4]
   x = np.concatenate(
@@ -47,7 +47,7 @@ def test_columns_that_do_not_fit_are_named():
   def start(columns=COLUMNS, **fields):
     mask = {name: HERE[name] for name in columns if name in HERE}
     encoder = TabularEncoder(width=8, depth=0, heads=2, **fields)
-    encoder.init(jax.random.key(0), columns, mask)
+    jax.eval_shape(encoder.init, jax.random.key(0), columns, mask)
 
   with pytest.raises(ValueError, match='2 categorical columns, categories has'):
     start(categories=(3,))
@@ -62,7 +62,7 @@ def test_one_kind_of_columns_is_enough(random_params):
   mask = {'numeric': jnp.array([[True, False], [False, False]])}
   encoder = TabularEncoder(width=8, depth=0, heads=2, class_token=True)
   params = random_params(encoder, columns, mask)
-  tokens = encoder.apply({'params': params}, columns, mask)
+  tokens = jax.jit(encoder.apply)({'params': params}, columns, mask)
   # The class token stands for the row, and only where there is one.
   np.testing.assert_array_equal(
     tokens.mask, [[True, True, False], [False, False, False]]

@@ -21,7 +21,7 @@ def test_tubelets_are_the_strided_convolution_over_time_and_space(
   mask = jnp.ones((2, 6), bool)
   params = random_params(encoder, video, mask)
   params['transformer']['norm'] = {'scale': jnp.ones(12), 'bias': jnp.zeros(12)}
-  tokens = encoder.apply({'params': params}, video, mask)
+  tokens = jax.jit(encoder.apply)({'params': params}, video, mask)
   kernel = params['patches']['kernel'].reshape(2, 4, 4, 3, 12)
   x = jax.lax.conv_general_dilated(
     video, kernel, (2, 4, 4), 'VALID',
@@ -72,6 +72,7 @@ def test_factorised_attention_looks_along_space_then_along_time(
   assert seen({'params': params}).all()
 
 
+@pytest.mark.slow
 def test_scanned_blocks_are_the_unrolled_ones(rng, random_params):
   unrolled = SpaceTimeTransformer(depth=2, heads=2, moments=3)
   x = jnp.asarray(rng.normal(size=(2, 6, 8)), jnp.float32)

@@ -15,11 +15,18 @@ TEXT = np.array([[1, 4, 9, 5, 9, 6], [1, 2, 3, 4, 5, 6]])
 SEGMENTS = np.array([[0, 0, 0, 1, 1, 1], [0] * 6])
 
 
+def _embed(params):
+  def run(params, text):
+    return EMBED.apply({'params': params}, text, 6)
+
+  return jax.jit(run)(params, jnp.asarray(TEXT))
+
+
 def test_word_position_and_segment_are_summed_and_normalised(
   random_params,
 ):
   params = random_params(EMBED, jnp.asarray(TEXT), width=6)
-  got = EMBED.apply({'params': params}, jnp.asarray(TEXT), 6)
+  got = _embed(params)
   params = jax.tree.map(np.asarray, params)
   x = params['embed']['table'][TEXT]
   x = x + params['positions']['table'][:6]
@@ -36,7 +43,9 @@ def test_segments_are_what_separators_part():
   np.testing.assert_array_equal(one, 0)
 
 
-def test_dropout_follows_in_the_encoder_and_no_other_positions():
+def test_dropout_follows_in_the_encoder_and_no_other_positions(
+  random_params,
+):
   encoder = TextTransformer(
     embed=EMBED,
     positions=NoPositions(),
@@ -46,21 +55,27 @@ def test_dropout_follows_in_the_encoder_and_no_other_positions():
     dropout=0.5,
   )
   text, mask = jnp.asarray(TEXT), jnp.ones(TEXT.shape, bool)
-  variables = encoder.init(jax.random.key(0), text, mask)
-  params = variables['params']
+  params = random_params(encoder, text, mask)
+  params['transformer']['norm'] = {'scale': jnp.ones(6), 'bias': jnp.zeros(6)}
+  params['embed']['norm'] = params['transformer']['norm']
   assert 'positions' not in params
-  plain = EMBED.apply({'params': params['embed']}, text, 6)
+  plain = _embed(params['embed'])
   # The encoder's last norm leaves a normalised vector as it is.
-  tokens = encoder.apply(variables, text, mask)
+  tokens = jax.jit(encoder.apply)({'params': params}, text, mask)
   np.testing.assert_allclose(tokens.x, plain, atol=1e-3)
-  _, kept = encoder.apply(
-    variables,
-    text,
-    mask,
-    train=True,
-    rngs={'dropout': jax.random.key(1)},
-    capture_intermediates=lambda module, _: module.name == 'Dropout_0',
-  )
+
+  @jax.jit
+  def train(params):
+    return encoder.apply(
+      {'params': params},
+      text,
+      mask,
+      train=True,
+      rngs={'dropout': jax.random.key(1)},
+      capture_intermediates=lambda module, _: module.name == 'Dropout_0',
+    )
+
+  _, kept = train(params)
   dropped = kept['intermediates']['Dropout_0']['__call__'][0]
   gone = np.asarray(dropped) == 0
   assert 0.2 < gone.mean() < 0.8

@@ -18,7 +18,7 @@ def _data(rng, b=8, n=5):
 def test_group_norm_is_its_formula_over_the_real_places(rng):
   x, mask = _data(rng)
   norm = GroupNorm(groups=2)
-  got = norm.apply({'params': PARAMS}, x, mask)
+  got = jax.jit(norm.apply)({'params': PARAMS}, x, mask)
   for row, length in enumerate([5, 0, 2, 1]):
     real = np.asarray(x[row, :length], np.float64).reshape(length, 3, 2, 2)
     if not length:
@@ -37,12 +37,17 @@ def _variables(mean=0.0, var=1.0):
   return {'params': PARAMS, 'batch_stats': stats}
 
 
+def _train(norm, variables, x, mask):
+  def run(variables, x, mask):
+    return norm.apply(variables, x, mask, train=True, mutable=['batch_stats'])
+
+  return jax.jit(run)(variables, x, mask)
+
+
 def test_batch_norm_knows_only_what_is_real(rng):
   x, mask = _data(rng)
   norm = BatchNorm(momentum=0.75)
-  got, changed = norm.apply(
-    _variables(2.0, 3.0), x, mask, train=True, mutable=['batch_stats']
-  )
+  got, changed = _train(norm, _variables(2.0, 3.0), x, mask)
   real = np.asarray(x, np.float64)[np.asarray(mask)].reshape(-1, 4)
   mean, var = real.mean(axis=0), real.var(axis=0)
   want = (np.asarray(x) - mean) / np.sqrt(var + norm.epsilon) * SCALE + BIAS
@@ -55,20 +60,15 @@ def test_batch_norm_knows_only_what_is_real(rng):
 def test_batch_norm_evaluates_with_its_averages(rng):
   x, mask = _data(rng)
   norm = BatchNorm()
-  got = norm.apply(_variables(2.0, 4.0), x, mask)
+  got = jax.jit(norm.apply)(_variables(2.0, 4.0), x, mask)
   want = (np.asarray(x) - 2) / np.sqrt(4 + norm.epsilon) * SCALE + BIAS
   np.testing.assert_allclose(got, want, atol=1e-5)
 
 
 def test_a_batch_with_nothing_real_changes_no_average(rng):
   x, mask = _data(rng)
-  got, changed = BatchNorm().apply(
-    _variables(2.0, 3.0),
-    x,
-    jnp.zeros_like(mask),
-    train=True,
-    mutable=['batch_stats'],
-  )
+  nothing = jnp.zeros_like(mask)
+  got, changed = _train(BatchNorm(), _variables(2.0, 3.0), x, nothing)
   assert np.isfinite(got).all()
   want = _variables(2.0, 3.0)['batch_stats']
   jax.tree.map(np.testing.assert_array_equal, changed['batch_stats'], want)
@@ -92,9 +92,8 @@ def test_batch_norm_over_devices_is_that_of_the_whole_batch(rng):
 
     return jax.value_and_grad(f, (0, 1), has_aux=True)(params, x)
 
-  (want, want_stats), (want_params, want_x) = run(
-    BatchNorm(), PARAMS, x, mask, goal
-  )
+  whole = jax.jit(lambda *args: run(BatchNorm(), PARAMS, *args))
+  (want, want_stats), (want_params, want_x) = whole(x, mask, goal)
   one_each = [a.reshape(8, 1, *a.shape[1:]) for a in (x, mask, goal)]
   (got, stats), (params, at_x) = jax.pmap(
     lambda *a: run(BatchNorm(), PARAMS, *a), axis_name='data'
