@@ -16,7 +16,7 @@ PARAMETERS = {
   'diagnosis': 660_193,
   'digits': 403_626,
   'emoji': 9_283_680,
-  'fashion': 204_538,
+  'fashion': 156_042,
   'motions': 73_604,
   'recurrent': 1_149_697,
   'scaling': 281_911_298,
