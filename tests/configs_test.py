@@ -18,7 +18,7 @@ PARAMETERS = {
   'digits_finetune': 395_146,
   'digits_pretrain': 276_490,
   'emoji': 9_283_680,
-  'fashion': 204_538,
+  'fashion': 156_042,
   'motions': 73_604,
   'recurrent': 1_149_697,
   'parity': 60_130,
