@@ -16,8 +16,8 @@ from mmjax.train.config import load_config
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob('*.md'), *ROOT.glob('docs/*.md')]
 README = (ROOT / 'README.md').read_text()
-# Made by the commands themselves, or outside the repository.
-MADE = re.compile(r'\.venv/|runs/|~|/')
+# Made by the commands themselves, outside the repository, or an npm scope.
+MADE = re.compile(r'\.venv/|runs/|~|/|@')
 
 
 def blocks(language, text=README):
