@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from tensorboardX import summary
@@ -35,11 +36,17 @@ class Logs:
   Of several processes the first does; in the others nothing happens.
   """
 
-  def __init__(self, workdir: Path, *, step: int = 0):
+  def __init__(self, workdir: Path, *, step: int = 0, anew: str | None = None):
     """Opens the logs, forgetting what was written after `step`.
 
     A run that was killed has logged steps that its checkpoint does not know;
     it will log them again.
+
+    Args:
+      workdir: folder of the run.
+      step: the last one that is known.
+      anew: a split whose line of that step is forgotten too, because it is
+        about to be written again.
     """
     self._writes = processes.is_first()
     if not self._writes:
@@ -47,7 +54,9 @@ class Logs:
     path = workdir / 'metrics.jsonl'
     if path.exists():
       kept = [
-        line for line in _whole_lines(path) if json.loads(line)['step'] <= step
+        line
+        for line in _whole_lines(path)
+        if _is_kept(json.loads(line), step, anew)
       ]
       part = path.with_suffix('.part')
       part.write_text(''.join(line + '\n' for line in kept))
@@ -106,6 +115,12 @@ class _Board:
 
   def _write(self, step: int, **what) -> None:
     self._writer.write_event(Event(wall_time=time.time(), step=step, **what))
+
+
+def _is_kept(line: Mapping[str, Any], step: int, anew: str | None) -> bool:
+  if line['step'] == step:
+    return line['split'] != anew
+  return line['step'] < step
 
 
 def _whole_lines(path: Path) -> Iterator[str]:

@@ -99,7 +99,8 @@ def score(
   step = int(state.step)
   results = {f'eval/{name}': value for name, value in found.numbers.items()}
   if processes.is_first():
-    with Logs(workdir, step=step) as logs:
+    # Killed after this line was written, a run comes here again.
+    with Logs(workdir, step=step, anew='eval') as logs:
       logs.write(step, 'eval', found.numbers)
     title = f'{workdir.name}: step {step}'
     write_report(

@@ -36,6 +36,17 @@ def test_a_resumed_run_forgets_what_its_checkpoint_does_not_know(tmp_path):
   ]
 
 
+def test_an_evaluation_that_is_made_again_is_one_line(tmp_path):
+  # As where a run was killed between its last line and its report.
+  for accuracy in (0.5, 0.75):
+    with Logs(tmp_path, step=20) as logs:
+      logs.write(20, 'train', {'loss': accuracy})
+    with Logs(tmp_path, step=20, anew='eval') as logs:
+      logs.write(20, 'eval', {'accuracy': accuracy})
+  evaluations = [x for x in _lines(tmp_path) if x['split'] == 'eval']
+  assert evaluations == [{'step': 20, 'split': 'eval', 'accuracy': 0.75}]
+
+
 def test_metrics_are_written_once_a_step_late_as_ratios(tmp_path):
   clock = iter(range(100))
   times = Times(batch_size=4, clock=lambda: next(clock))
