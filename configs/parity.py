@@ -17,6 +17,7 @@ from mmjax.models.heads import Head
 from mmjax.objectives.supervised import Classification
 from mmjax.train.config import Checkpointing, Config
 from mmjax.train.optimizer import AdamW
+from mmjax.train.schedules import Constant
 
 MODALITIES = ('image', 'text')
 
@@ -40,8 +41,10 @@ def get_config() -> Config:
         noise={'image': PixelNoise(), 'text': TokenNoise()}
       )
     },
-    optimizer=AdamW(peak_lr=1e-3, weight_decay=0.01),
+    # Nothing is learned for a while, then all at once: the rate must not have
+    # gone down before.
+    optimizer=AdamW(peak_lr=1e-3, weight_decay=0.01, decay=Constant()),
     batch_size=128,
-    steps=500,
-    checkpoint=Checkpointing(every=250),
+    steps=600,
+    checkpoint=Checkpointing(every=300),
   )
