@@ -45,6 +45,6 @@ def get_config() -> Config:
     # gone down before.
     optimizer=AdamW(peak_lr=1e-3, weight_decay=0.01, decay=Constant()),
     batch_size=128,
-    steps=600,
-    checkpoint=Checkpointing(every=300),
+    steps=1000,
+    checkpoint=Checkpointing(every=500),
   )
