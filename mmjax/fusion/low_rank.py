@@ -43,7 +43,7 @@ class LowRank(nn.Module):
     """Fuses to one token, always real; where nothing is present, constant."""
     del train
     x, mask = vectors(self.pools, tokens, self.width)
-    product = None
+    product = jnp.ones((1, self.rank, self.width), x.dtype)
     for i, name in enumerate(self.pools):
       # Around one, so that a factor first lets the others through.
       factor = nn.DenseGeneral(
@@ -52,7 +52,7 @@ class LowRank(nn.Module):
         name=f'{name}_factor',
       )(x[:, i])
       factor = jnp.where(mask[:, i, None, None], factor, 1)
-      product = factor if product is None else product * factor
+      product = product * factor
     weights = self.param(
       'ranks', nn.initializers.constant(1 / self.rank), (self.rank, 1)
     )

@@ -195,7 +195,8 @@ class Checkpoints:
           raise
         say(f'and {error}')
       # It raises a failed save once more: that has been told.
-      with contextlib.suppress(OSError if self._failure.error else ()):
+      told = [OSError] if self._failure.error else []
+      with contextlib.suppress(*told):
         self._manager.close()
     logging.getLogger('absl').removeFilter(self._failure)
 
