@@ -5,14 +5,13 @@ from collections.abc import Mapping
 import flax.linen as nn
 import jax.numpy as jnp
 
+from mmjax.fusion.attention import AttentionFusion
 from mmjax.fusion.project import join, own_tokens, seen, streams
-from mmjax.layers.attention import require_divisible
-from mmjax.layers.transformer import Block
 from mmjax.masking import masked_mean, present
 from mmjax.types import Tokens
 
 
-class Bottleneck(nn.Module):
+class Bottleneck(AttentionFusion):
   """Each modality's Transformer sees itself and the bottleneck's tokens.
 
   In every round each modality that is present writes its own version of the
@@ -30,25 +29,8 @@ class Bottleneck(nn.Module):
     (2, 14, 32)
   """
 
-  modalities: tuple[str, ...]
-  """Which modalities take part."""
   bottlenecks: int = 4
   """Tokens that they share."""
-  width: int = 256
-  """Width that each modality is projected to, and of the result."""
-  depth: int = 2
-  """Rounds."""
-  heads: int = 4
-  """Attention heads; they divide the width."""
-  mlp_ratio: float = 2.0
-  """Hidden width of the MLP, over the width."""
-  dropout: float = 0.0
-  """Probability of zeroing a unit in training."""
-
-  def __post_init__(self):
-    """Checks that the heads divide the width."""
-    require_divisible(self.width, self.heads)
-    super().__post_init__()
 
   @nn.compact
   def __call__(
@@ -63,13 +45,7 @@ class Bottleneck(nn.Module):
       written = []
       for name, part in parts.items():
         x, mask = join(shared, part)
-        block = Block(
-          heads=self.heads,
-          mlp_ratio=self.mlp_ratio,
-          dropout=self.dropout,
-          name=f'{name}_block_{i}',
-        )
-        x = block(x, mask=seen(mask), train=train)
+        x = self.block(f'{name}_block_{i}')(x, mask=seen(mask), train=train)
         written.append(x[:, : self.bottlenecks])
         parts[name] = Tokens(x[:, self.bottlenecks :], part.mask)
       versions = jnp.stack(written, axis=1)

@@ -4,13 +4,12 @@ from collections.abc import Mapping
 
 import flax.linen as nn
 
+from mmjax.fusion.attention import AttentionFusion
 from mmjax.fusion.project import join, own_tokens, seen, streams
-from mmjax.layers.attention import require_divisible
-from mmjax.layers.transformer import Block
 from mmjax.types import Tokens
 
 
-class Perceiver(nn.Module):
+class Perceiver(AttentionFusion):
   """Learned latents attend to all real tokens, then to each other.
 
   The cost grows with the number of tokens times the number of latents. Where
@@ -28,25 +27,8 @@ class Perceiver(nn.Module):
     (2, 3, 32)
   """
 
-  modalities: tuple[str, ...]
-  """Which modalities are read."""
   latents: int = 8
   """Tokens of the result."""
-  width: int = 256
-  """Width that each modality is projected to, and of the latents."""
-  depth: int = 2
-  """Rounds of reading and exchanging."""
-  heads: int = 4
-  """Attention heads; they divide the width."""
-  mlp_ratio: float = 2.0
-  """Hidden width of the MLP, over the width."""
-  dropout: float = 0.0
-  """Probability of zeroing a unit in training."""
-
-  def __post_init__(self):
-    """Checks that the heads divide the width."""
-    require_divisible(self.width, self.heads)
-    super().__post_init__()
 
   @nn.compact
   def __call__(
@@ -58,16 +40,8 @@ class Perceiver(nn.Module):
     latents = own_tokens(self, context.x, self.latents)
     x = latents.x
     for i in range(self.depth):
-      x = self._block(f'read_{i}')(
+      x = self.block(f'read_{i}')(
         x, context.x, mask=seen(context.mask), train=train
       )
-      x = self._block(f'block_{i}')(x, train=train)
+      x = self.block(f'block_{i}')(x, train=train)
     return Tokens(nn.LayerNorm(name='norm')(x), latents.mask)
-
-  def _block(self, name: str) -> Block:
-    return Block(
-      heads=self.heads,
-      mlp_ratio=self.mlp_ratio,
-      dropout=self.dropout,
-      name=name,
-    )

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 import flax.linen as nn
 
+from mmjax.fusion.attention import AttentionFusion
 from mmjax.fusion.project import join, own_tokens, streams
-from mmjax.layers.attention import require_divisible
 from mmjax.layers.transformer import Remat, Transformer
 from mmjax.types import Tokens
 
 
-class SingleStream(nn.Module):
+class SingleStream(AttentionFusion):
   """All tokens in one sequence, each with its modality's embedding.
 
   One learned token of the fusion's own stands first. Single-stream fusion as in
@@ -27,28 +27,11 @@ class SingleStream(nn.Module):
     (2, 11, 32)
   """
 
-  modalities: tuple[str, ...]
-  """Which modalities take part, in this order."""
-  width: int = 256
-  """Width that each modality is projected to, and of the result."""
-  depth: int = 2
-  """Transformer blocks."""
-  heads: int = 4
-  """Attention heads; they divide the width."""
-  mlp_ratio: float = 2.0
-  """Hidden width of the MLP, over the width."""
-  dropout: float = 0.0
-  """Probability of zeroing a unit in training."""
   scan: bool = False
   """Whether one compiled block loops over stacked parameters."""
   remat: Remat = 'none'
   """What the backward pass computes again: nothing, all but the projections of
   each block, or the full block."""
-
-  def __post_init__(self):
-    """Checks that the heads divide the width."""
-    require_divisible(self.width, self.heads)
-    super().__post_init__()
 
   @nn.compact
   def __call__(
