@@ -60,7 +60,7 @@ def test_config_traces_and_has_its_size(name):
     iter(pipeline.eval_batches(config.data, 'validation', batch_size=8))
   )
   outputs = jax.eval_shape(program.predict, program.state, batch)
-  for evaluator in config.evaluators.values():
+  for evaluator in (*config.evaluators.values(), *config.sweeps.values()):
     if isinstance(evaluator, Binary):
       assert outputs['logits'][evaluator.head].shape == (8, 1)
       assert len(config.data.classes[evaluator.target]) == 2
