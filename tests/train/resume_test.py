@@ -155,7 +155,14 @@ def _logged(workdir):
 def test_evaluate_scores_the_last_checkpoint_without_training(start, whole):
   workdir, want = whole
   before = sorted((workdir / 'checkpoints').iterdir())
-  assert _last_line(start(workdir, '--evaluate')) == want
+  table = workdir / 'report' / 'robustness.json'
+  assert not table.exists()
+  found = _last_line(start(workdir, '--evaluate'))
+  # And what only `--evaluate` measures.
+  assert {k: v for k, v in found.items() if k in want} == want
+  noise = json.loads(table.read_text())['noise']['image']
+  assert noise['accuracy'][0] == want['eval/fused/accuracy']
+  assert noise['relative'] == found['eval/robustness/noise/image/relative']
   assert sorted((workdir / 'checkpoints').iterdir()) == before
 
 
