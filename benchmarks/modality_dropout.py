@@ -16,8 +16,8 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from zoo import Way, vary
 
-from benchmarks.fusion import Way, vary
 from mmjax.train.config import Config, load_config
 from mmjax.train.loop import train
 

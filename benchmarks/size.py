@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from zoo import zoo
 
-from benchmarks.fusion import zoo
 from mmjax import encoders
 from mmjax.layers import LogMel, TextDoor
 from mmjax.train.config import load_config
