@@ -8,7 +8,9 @@ from mmjax.encoders.audio import AudioSpectrogramTransformer
 from mmjax.encoders.image import ViT
 from mmjax.encoders.text import TextTransformer
 from mmjax.evaluators.classification import Classification as Accuracy
+from mmjax.evaluators.corruptions import PixelNoise, SignalNoise, TokenNoise
 from mmjax.evaluators.retrieval import Retrieval
+from mmjax.evaluators.robustness import Robustness
 from mmjax.fusion.concat import Concat
 from mmjax.layers.pooling import MeanPool
 from mmjax.layers.spectrogram import LogMel
@@ -73,6 +75,15 @@ def get_config() -> Config:
         for key in MODALITIES
         if query != key
       },
+    },
+    sweeps={
+      'robustness': Robustness(
+        noise={
+          'image': PixelNoise(),
+          'text': TokenNoise(),
+          'audio': SignalNoise(),
+        }
+      )
     },
     drop_modalities={'image': 0.2, 'text': 0.5, 'audio': 0.5},
     optimizer=AdamW(peak_lr=2e-3, weight_decay=0.05),

@@ -12,7 +12,9 @@ from mmjax.encoders.audio import AudioSpectrogramTransformer
 from mmjax.encoders.convolutional import ConvolutionalEncoder
 from mmjax.encoders.text import TextTransformer
 from mmjax.evaluators.classification import Classification as Accuracy
+from mmjax.evaluators.corruptions import PixelNoise, SignalNoise, TokenNoise
 from mmjax.evaluators.retrieval import Retrieval
+from mmjax.evaluators.robustness import Robustness
 from mmjax.fusion.concat import Concat
 from mmjax.layers.embed import NgramEmbedding
 from mmjax.layers.pooling import Flatten, MeanPool
@@ -131,6 +133,15 @@ def get_config() -> Config:
         distinct=True,
         view='speech',
       ),
+    },
+    sweeps={
+      'robustness': Robustness(
+        noise={
+          'image': PixelNoise(),
+          'text': TokenNoise(),
+          'audio': SignalNoise(),
+        }
+      )
     },
     drop_modalities={'image': 0.2, 'text': 0.3, 'audio': 0.2},
     optimizer=AdamW(peak_lr=2e-3, weight_decay=0.05),

@@ -28,6 +28,11 @@ def where_real(
   return jnp.where(_right_broadcast(mask, x.ndim), x, jnp.zeros((), x.dtype))
 
 
+def full_precision(x: Shaped[Array, '...']) -> Float[Array, '...']:
+  """The array in float32; in float64 if it is that already."""
+  return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+
+
 def present(mask: Bool[Array, 'b ...']) -> Bool[Array, ' b']:
   """Whether each example has anything real of a modality."""
   return mask.reshape(mask.shape[0], -1).any(axis=1)
@@ -44,7 +49,7 @@ def masked_mean(
 def masked_softmax(
   logits: Float[Array, '*b n'], mask: Bool[Array, '#*b #n']
 ) -> Float[Array, '*b n']:
-  """Softmax over the real entries of the last axis, in float32.
+  """Softmax over the real entries of the last axis, in full precision.
 
   Args:
     logits: scores.
@@ -54,7 +59,7 @@ def masked_softmax(
     Probabilities in the dtype of `logits`, exactly zero where masked. A row
     with nothing real is all zeros (and so has no gradient).
   """
-  x = jnp.where(mask, logits.astype(jnp.float32), -jnp.inf)
+  x = jnp.where(mask, full_precision(logits), -jnp.inf)
   top = jax.lax.stop_gradient(jnp.max(x, axis=-1, keepdims=True))
   top = jnp.where(jnp.isfinite(top), top, 0.0)
   exp = jnp.where(mask, jnp.exp(jnp.where(mask, x - top, 0.0)), 0.0)

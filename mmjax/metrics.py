@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Num
+
+from mmjax.masking import full_precision
 
 
 class Ratio(NamedTuple):
@@ -32,16 +35,19 @@ class Evaluation(NamedTuple):
   Attributes:
     numbers: name -> value, such as `fused/accuracy`.
     figures: name -> function that draws the figure into a PNG at a path.
+    tables: name -> what is written as JSON beside the report.
   """
 
   numbers: Mapping[str, float]
   figures: Mapping[str, Callable[[Path], None]]
+  tables: Mapping[str, Any] = MappingProxyType({})
 
 
 def weighted(value: Num[Array, ' b'], weight: Float[Array, ' b']) -> Ratio:
   """Sum of `value * weight` and of `weight`; weight 0 hides even a NaN."""
-  value = jnp.where(weight > 0, value.astype(jnp.float32), 0.0)
-  return Ratio((value * weight).sum(), weight.astype(jnp.float32).sum())
+  value = jnp.where(weight > 0, full_precision(value), 0.0)
+  weight = full_precision(weight)
+  return Ratio((value * weight).sum(), weight.sum())
 
 
 def correct(

@@ -5,13 +5,17 @@ Axis letters, the same in annotations, einops patterns and unpacking:
   b  batch            f  frames or time steps    n  any tokens
   h  image height     t  text tokens             d  width (features)
   w  image width      s  waveform samples        k  attention heads
-  c  channels
+  c  channels         m  columns of numbers      q  columns of categories
 
 A `Batch` is a flat dict of arrays plus one dict of masks, in which True means
 real, everywhere::
 
   {'image': Float['b h w c'], 'text': Int['b t'], 'audio': Float['b s'],
-   'mask': {'image': Bool['b'], 'text': Bool['b t'], 'audio': Bool['b s']},
+   'video': Float['b f h w c'], 'sensor': Float['b f c'],
+   'tabular': {'numeric': Float['b m'], 'categorical': Int['b q']},
+   'mask': {'image': Bool['b'], 'text': Bool['b t'], 'audio': Bool['b s'],
+            'video': Bool['b f'], 'sensor': Bool['b f'],
+            'tabular': {'numeric': Bool['b m'], 'categorical': Bool['b q']}},
    'label': Int['b'], 'weight': Float['b'], 'index': Int['b']}
 
 A key that is absent means that the program has no such modality; a mask that

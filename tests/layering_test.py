@@ -10,16 +10,17 @@ BASE = {'mmjax.types', 'mmjax.masking'}
 MAY_IMPORT = {
   'mmjax.types': set(),
   'mmjax.masking': {'mmjax.types'},
+  'mmjax.paths': {'mmjax.types'},
   'mmjax.metrics': BASE,
   'mmjax.data': BASE,
-  'mmjax.objectives': BASE,
+  'mmjax.objectives': BASE | {'mmjax.paths'},
   # The mel filter bank, which reports draw with too, is NumPy and needs no JAX.
   'mmjax.layers': BASE | {'mmjax.data.mel'},
   'mmjax.encoders': BASE | {'mmjax.layers'},
   'mmjax.fusion': BASE | {'mmjax.layers'},
   'mmjax.models': BASE | {'mmjax.layers', 'mmjax.encoders', 'mmjax.fusion'},
   'mmjax.evaluators': BASE | {'mmjax.metrics', 'mmjax.data'},
-  'mmjax.train': BASE | {'mmjax.metrics', 'mmjax.data'},
+  'mmjax.train': BASE | {'mmjax.paths', 'mmjax.metrics', 'mmjax.data'},
   'mmjax.main': BASE | {'mmjax.train'},
 }
 # Tests, benchmarks and experiments are not part of the package; TensorFlow and

@@ -1,7 +1,9 @@
 """What a person at the command line meets: one line, code 2, nothing left."""
 
+import jax
 import pytest
 
+from mmjax import main as main_module
 from mmjax.main import main
 
 TINY = 'tests/train/tiny.py'
@@ -10,6 +12,9 @@ TINY = 'tests/train/tiny.py'
 @pytest.fixture
 def run(tmp_path, capsys, monkeypatch, request):
   monkeypatch.chdir(request.config.rootpath)
+  # What is set for a process would stay for the tests that follow.
+  monkeypatch.setattr(main_module, '_keep_compiled', lambda: None)
+  monkeypatch.setattr(main_module, 'hush_failed_saves', lambda: None)
 
   def run(*options, config=TINY):
     workdir = tmp_path / 'workdir'
@@ -36,6 +41,8 @@ def run(tmp_path, capsys, monkeypatch, request):
     (['--optimizer.peak-lr', 'fast'], 'fast'),
     (['--optimizer.peak-lr', '-1'], 'peak_lr -1.0 is not positive'),
     (['--steps', '0'], 'steps 0 is below 1'),
+    (['--watchdog-seconds', '-1'], 'watchdog_seconds -1.0 is negative'),
+    (['--on-nonfinite', 'ignore'], 'ignore'),
     (['--batch-size', '12'], 'batch_size 12 is not divisible by the 8 devices'),
     (
       ['--model.encoders.image.heads', '3'],
@@ -47,6 +54,7 @@ def run(tmp_path, capsys, monkeypatch, request):
     ),
     (['--objectives.classify.head', 'colour'], "no head 'colour'"),
     (['--drop-modalities.image', '1.5'], 'drop_modalities.image 1.5 is not in'),
+    (['--balance.key', 'lable'], "balance.key 'lable', perhaps 'label'"),
     (['--evaluate'], 'no checkpoints in'),
   ],
 )
@@ -65,8 +73,8 @@ def test_an_unknown_option_is_told_the_near_name(run):
 def test_bad_config_files_are_named(run, tmp_path):
   code, _, err = run(config='configs/digit.py')
   assert code == 2
-  assert (
-    err == 'error: no config file configs/digit.py; near names: digits.py\n'
+  assert err.startswith(
+    'error: no config file configs/digit.py; near names: digits.py'
   )
   code, _, err = run(config=None)
   assert (code, err.count('\n')) == (2, 1)
@@ -102,3 +110,26 @@ def test_help_lists_every_field_with_its_text(run):
   code, out, err = run('--help', config=None)
   assert code == 0
   assert '--config' in out + err
+
+
+def test_compiled_programs_are_kept_where_nobody_says_otherwise(
+  monkeypatch, tmp_path
+):
+  names = (
+    'jax_compilation_cache_dir',
+    'jax_persistent_cache_min_compile_time_secs',
+  )
+  old = {name: jax.config.values[name] for name in names}
+  monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
+  monkeypatch.delenv('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', False)
+  try:
+    jax.config.update(names[0], None)
+    main_module._keep_compiled()
+    assert jax.config.values[names[0]] == str(tmp_path / 'mmjax' / 'compiled')
+    assert jax.config.values[names[1]] < 1
+    jax.config.update(names[0], '/elsewhere')
+    main_module._keep_compiled()
+    assert jax.config.values[names[0]] == '/elsewhere'
+  finally:
+    for name, value in old.items():
+      jax.config.update(name, value)

@@ -1,5 +1,6 @@
 """What the README and the other pages say works."""
 
+import argparse
 import re
 import shlex
 from pathlib import Path
@@ -9,14 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mmjax.main import main
+from mmjax.main import add_options, main
 from mmjax.train.config import load_config
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob('*.md'), *ROOT.glob('docs/*.md')]
 README = (ROOT / 'README.md').read_text()
-# Made by the commands themselves, or outside the repository.
-MADE = re.compile(r'\.venv/|runs/|~|/')
+# Made by the commands themselves, outside the repository, or an npm scope.
+MADE = re.compile(r'\.venv/|runs/|~|/|@')
 
 
 def blocks(language, text=README):
@@ -26,6 +27,8 @@ def blocks(language, text=README):
 def commands(text=README):
   for block in blocks('sh', text):
     for line in block.splitlines():
+      # What other hosts are told to run is a command too.
+      line = re.sub(r'--command "(.*)"', r'&& \1', line)
       for command in line.split(' && '):
         yield shlex.split(command, comments=True)
 
@@ -84,17 +87,13 @@ def test_training_commands_have_options_that_exist(page, monkeypatch):
   for words in commands(page.read_text()):
     if 'train.py' not in words:
       continue
-    options = words[words.index('train.py') + 1 :]
-    known = {'--config': None, '--workdir': None}
-    for name in known:
-      if name in options:
-        at = options.index(name)
-        known[name] = options[at + 1]
-        del options[at : at + 2]
-    assert known['--config'], words
-    load_config(
-      Path(known['--config']), [o for o in options if o != '--evaluate']
-    )
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    add_options(parser)
+    own, rest = parser.parse_known_args(words[words.index('train.py') + 1 :])
+    assert own.config, words
+    assert own.workdir, words
+    # Unknown options and wrong values exit with code 2.
+    load_config(own.config, rest)
 
 
 def test_options_in_the_table_exist(monkeypatch, capsys):

@@ -19,6 +19,7 @@ import jax
 import numpy as np
 from absl import flags
 
+from mmjax.data.balance import Balance, balanced_order
 from mmjax.data.dataset import Dataset, Example
 from mmjax.data.errors import RecordError
 from mmjax.types import Batch, InputError
@@ -74,6 +75,7 @@ def train_batches(
   workers: int = 0,
   process_index: int = 0,
   process_count: int = 1,
+  balance: Balance | None = None,
 ) -> Batches:
   """Endless batches of the split 'train', shuffled anew in every epoch.
 
@@ -91,13 +93,15 @@ def train_batches(
     workers: processes that read ahead; 0 reads in threads of this process.
     process_index: which of the processes that train together this is.
     process_count: how many they are.
+    balance: how often each class is drawn; then an epoch is one of each class.
 
   Returns:
     An iterator. Batches have, beside the keys of `Dataset.prepare`, 'index'
     (the row in the source) and 'weight' (0 where a record was skipped).
 
   Raises:
-    InputError: the split is empty, or a number is out of range.
+    InputError: the split is empty, a number is out of range, or there are no
+      classes to balance.
     RecordError: from the iterator, where the data set's `on_error` is 'raise'.
   """
   if not 0 <= seed < 2**32:
@@ -105,7 +109,10 @@ def train_batches(
   rows = _Rows(dataset, 'train', 'default')
   if not len(rows):
     raise InputError(f'{type(dataset).__name__} has no training examples')
-  order = grain.MapDataset.range(len(rows)).seed(seed).shuffle().repeat()
+  if balance is None or balance.key is None:
+    order = grain.MapDataset.range(len(rows)).seed(seed).shuffle().repeat()
+  else:
+    order = balanced_order(dataset, balance, seed=seed)
   # Before the processes part, so that the draws follow the global position.
   examples = order.random_map(rows)
   shard = _Shard(examples, batch_size, process_index, process_count)

@@ -1,13 +1,33 @@
 """From one modality's arrays to tokens: `(array, mask) -> Tokens`."""
 
 from mmjax.encoders.audio import AudioSpectrogramTransformer
+from mmjax.encoders.audio_convnet import AudioConvNet, WaveformConvNet
+from mmjax.encoders.bag import BagOfVectors
+from mmjax.encoders.convnet import ConvNet
 from mmjax.encoders.convolutional import ConvolutionalEncoder
 from mmjax.encoders.image import ViT
+from mmjax.encoders.recurrent import Recurrent
+from mmjax.encoders.resnet import ResNet, resnet18, resnet34, resnet50
+from mmjax.encoders.sensor import SensorTransformer
+from mmjax.encoders.tabular import TabularEncoder
 from mmjax.encoders.text import TextTransformer
+from mmjax.encoders.video import VideoTransformer
 
 __all__ = [
+  'AudioConvNet',
   'AudioSpectrogramTransformer',
+  'BagOfVectors',
+  'ConvNet',
   'ConvolutionalEncoder',
+  'Recurrent',
+  'ResNet',
+  'SensorTransformer',
+  'TabularEncoder',
   'TextTransformer',
   'ViT',
+  'VideoTransformer',
+  'WaveformConvNet',
+  'resnet18',
+  'resnet34',
+  'resnet50',
 ]

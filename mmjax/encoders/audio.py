@@ -5,14 +5,13 @@ import jax.numpy as jnp
 from einops import rearrange, reduce, repeat
 from jaxtyping import Array, Bool, Float
 
-from mmjax.layers.attention import require_divisible
+from mmjax.encoders.sequence import SequenceEncoder
 from mmjax.layers.embed import PatchProjection, SinCosPositions
 from mmjax.layers.spectrogram import LogMel
-from mmjax.layers.transformer import Transformer
 from mmjax.types import Tokens
 
 
-class AudioSpectrogramTransformer(nn.Module):
+class AudioSpectrogramTransformer(SequenceEncoder):
   """Transformer over patches of a log-mel spectrogram, from the waveform.
 
   A patch is real when any of its frames is. With sin-cos positions a clip gives
@@ -34,22 +33,11 @@ class AudioSpectrogramTransformer(nn.Module):
   """Turns samples into log-mel frames."""
   patch_size: tuple[int, int] = (16, 16)
   """Frames and mel bands of a patch."""
-  width: int = 384
-  """Features of each token."""
-  depth: int = 12
-  """Transformer blocks."""
-  heads: int = 6
-  """Attention heads; they divide the width."""
-  mlp_ratio: float = 4.0
-  """Hidden width of the MLP, over the width."""
-  dropout: float = 0.0
-  """Probability of zeroing a unit in training."""
   positions: nn.Module = SinCosPositions()
   """`(grid, width) -> [n d]`: LearnedPositions or SinCosPositions."""
 
   def __post_init__(self):
-    """Checks heads against width and patches against mel bands."""
-    require_divisible(self.width, self.heads)
+    """Checks patches against mel bands, besides heads against width."""
     mels, patch = self.spectrogram.mels, self.patch_size[1]
     if mels % patch:
       raise ValueError(f'mels {mels} is not divisible by patch height {patch}')
@@ -92,10 +80,4 @@ class AudioSpectrogramTransformer(nn.Module):
     real = repeat(real, 'b f -> b (f m)', m=grid[1])
     x = PatchProjection(self.width, name='patches')(x)
     x = x + self.positions(grid, self.width).astype(x.dtype)[None]
-    return Transformer(
-      depth=self.depth,
-      heads=self.heads,
-      mlp_ratio=self.mlp_ratio,
-      dropout=self.dropout,
-      name='transformer',
-    )(Tokens(x, real), train=train)
+    return self.transform(Tokens(x, real), train=train)

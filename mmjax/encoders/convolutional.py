@@ -4,18 +4,15 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from einops import rearrange
-from jaxtyping import Array, Bool, Float, Num
+from jaxtyping import Array, Bool, Float
 
+from mmjax.encoders.pixels import ImageEncoder
+from mmjax.layers.doors import follow_kernel
 from mmjax.layers.histogram import color_histogram
-from mmjax.layers.pixels import (
-  IMAGENET_MEAN,
-  IMAGENET_STD,
-  normalize_pixels,
-)
 from mmjax.types import Tokens
 
 
-class ConvolutionalEncoder(nn.Module):
+class ConvolutionalEncoder(ImageEncoder):
   """Stages of residual blocks, each at half the resolution of the last.
 
   What a ViT must learn about neighbouring pixels is built in, so that hundreds
@@ -47,10 +44,6 @@ class ConvolutionalEncoder(nn.Module):
   token, the first; 0 for none."""
   dropout: float = 0.0
   """Probability of zeroing a unit of each residual branch in training."""
-  mean: tuple[float, ...] = IMAGENET_MEAN
-  """Subtracted from each channel, which lies in 0..1."""
-  std: tuple[float, ...] = IMAGENET_STD
-  """Each channel is divided by it."""
 
   def __post_init__(self):
     """Checks the widths."""
@@ -63,50 +56,45 @@ class ConvolutionalEncoder(nn.Module):
         )
     super().__post_init__()
 
-  @nn.compact
-  def __call__(
+  def encode(
     self,
-    image: Num[Array, 'b h w c'],
+    x: Float[Array, 'b h w c'],
     mask: Bool[Array, ' b'],
     *,
-    train: bool = False,
+    train: bool,
   ) -> Tokens:
-    """Encodes images, integers in 0..255 or floats in 0..1.
-
-    Args:
-      image: pixels, any value where masked.
-      mask: True where the example has an image.
-      train: whether dropout is on.
-
-    Returns:
-      A token for each place of the last stage, in row-major order, behind that
-      of the histogram if there is one.
-
-    Raises:
-      ValueError: the image's channels do not fit the fields.
-    """
-    x = normalize_pixels(image, mask, mean=self.mean, std=self.std)
+    """A token for each place, behind that of the histogram if there is one."""
+    pixels = x
     for i, width in enumerate(self.widths):
       # The first stage starts from patches: full resolution costs the most.
       size, stride = (self.patch_size,) * 2 if i == 0 else (3, 2)
-      x = nn.Conv(width, (size, size), strides=stride, name=f'down_{i}')(x)
+      x = nn.Conv(
+        width,
+        (size, size),
+        strides=stride,
+        promote_dtype=follow_kernel,
+        name=f'down_{i}',
+      )(x)
       x = ConvolutionalBlock(
         groups=self.groups, dropout=self.dropout, name=f'block_{i}'
       )(x, train=train)
     x = rearrange(x, 'b h w d -> b (h w) d')
     if self.color_bins:
-      x = jnp.concatenate([self._colors(image, mask)[:, None], x], axis=1)
+      x = jnp.concatenate([self._colors(pixels)[:, None], x], axis=1)
     real = jnp.broadcast_to(mask[:, None], x.shape[:2])
     return Tokens(nn.LayerNorm(name='norm')(x), real)
 
-  def _colors(self, image: Array, mask: Array) -> Float[Array, 'b d']:
-    zeros, ones = (0.0,) * len(self.mean), (1.0,) * len(self.mean)
-    pixels = normalize_pixels(image, mask, mean=zeros, std=ones)
+  def _colors(self, x: Array) -> Float[Array, 'b d']:
+    # As they were before normalisation, in 0..1.
+    shift, spread = jnp.asarray((self.mean, self.std))[:, None, None, None]
+    pixels = x * spread + shift
     shares = color_histogram(pixels, bins=self.color_bins)
     # The square root tells small shares apart (Hellinger distance); its slope
     # at zero is made finite.
     shares = jnp.sqrt(shares * shares.shape[-1] + 1e-4)
-    return nn.Dense(self.widths[-1], name='colors')(shares)
+    return nn.Dense(
+      self.widths[-1], promote_dtype=follow_kernel, name='colors'
+    )(shares)
 
 
 class ConvolutionalBlock(nn.Module):

@@ -3,20 +3,15 @@
 import flax.linen as nn
 import jax.numpy as jnp
 from einops import rearrange
-from jaxtyping import Array, Bool, Num
+from jaxtyping import Array, Bool, Float
 
-from mmjax.layers.attention import require_divisible
+from mmjax.encoders.pixels import ImageEncoder
+from mmjax.encoders.sequence import SequenceEncoder
 from mmjax.layers.embed import LearnedPositions, PatchProjection
-from mmjax.layers.pixels import (
-  IMAGENET_MEAN,
-  IMAGENET_STD,
-  normalize_pixels,
-)
-from mmjax.layers.transformer import Transformer
 from mmjax.types import Tokens
 
 
-class ViT(nn.Module):
+class ViT(SequenceEncoder, ImageEncoder):
   """Vision Transformer, from pixels to a token for each patch.
 
   With `class_token` one learned token stands before the patches; pool it with
@@ -35,29 +30,10 @@ class ViT(nn.Module):
 
   patch_size: int = 16
   """Side of a patch, in pixels."""
-  width: int = 384
-  """Features of each token."""
-  depth: int = 12
-  """Transformer blocks."""
-  heads: int = 6
-  """Attention heads; they divide the width."""
-  mlp_ratio: float = 4.0
-  """Hidden width of the MLP, over the width."""
-  dropout: float = 0.0
-  """Probability of zeroing a unit in training."""
   class_token: bool = False
   """Whether a learned token stands before the patches."""
   positions: nn.Module = LearnedPositions()
   """`(grid, width) -> [n d]`: LearnedPositions or SinCosPositions."""
-  mean: tuple[float, ...] = IMAGENET_MEAN
-  """Subtracted from each channel, which lies in 0..1."""
-  std: tuple[float, ...] = IMAGENET_STD
-  """Each channel is divided by it."""
-
-  def __post_init__(self):
-    """Checks that the heads divide the width."""
-    require_divisible(self.width, self.heads)
-    super().__post_init__()
 
   def grid(self, height: int, width: int) -> tuple[int, int]:
     """Rows and columns of patches in an image of so many pixels.
@@ -72,30 +48,20 @@ class ViT(nn.Module):
       )
     return height // p, width // p
 
-  @nn.compact
-  def __call__(
+  def encode(
     self,
-    image: Num[Array, 'b h w c'],
+    x: Float[Array, 'b h w c'],
     mask: Bool[Array, ' b'],
     *,
-    train: bool = False,
+    train: bool,
   ) -> Tokens:
-    """Encodes images, integers in 0..255 or floats in 0..1.
-
-    Args:
-      image: pixels, any value where masked.
-      mask: True where the example has an image.
-      train: whether dropout is on.
-
-    Returns:
-      `grid` tokens in row-major order, behind the class token if there is one.
+    """A token for each patch, behind the class token if there is one.
 
     Raises:
-      ValueError: the image's size or channels do not fit the fields.
+      ValueError: the patches do not cover the image exactly.
     """
-    b, h, w, _ = image.shape
+    b, h, w, _ = x.shape
     grid = self.grid(h, w)
-    x = normalize_pixels(image, mask, mean=self.mean, std=self.std)
     p = self.patch_size
     x = rearrange(x, 'b (h p) (w q) c -> b (h w) (p q c)', p=p, q=p)
     x = PatchProjection(self.width, name='patches')(x)
@@ -106,10 +72,4 @@ class ViT(nn.Module):
       first = jnp.broadcast_to(first.astype(x.dtype), (b, 1, self.width))
       x = jnp.concatenate([first, x], axis=1)
     real = jnp.broadcast_to(mask[:, None], x.shape[:2])
-    return Transformer(
-      depth=self.depth,
-      heads=self.heads,
-      mlp_ratio=self.mlp_ratio,
-      dropout=self.dropout,
-      name='transformer',
-    )(Tokens(x, real), train=train)
+    return self.transform(Tokens(x, real), train=train)

@@ -4,14 +4,13 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int
 
-from mmjax.layers.attention import require_divisible
+from mmjax.encoders.sequence import SequenceEncoder
 from mmjax.layers.embed import ByteEmbedding, LearnedPositions
-from mmjax.layers.transformer import Transformer
 from mmjax.masking import where_real
 from mmjax.types import Tokens
 
 
-class TextTransformer(nn.Module):
+class TextTransformer(SequenceEncoder):
   """Transformer over text tokens.
 
   Pool with `FirstToken`, `LastToken` (the end-of-text token, where the
@@ -29,29 +28,18 @@ class TextTransformer(nn.Module):
     (1, 4, 64)
   """
 
-  width: int = 384
-  """Features of each token."""
   depth: int = 6
   """Transformer blocks."""
-  heads: int = 6
-  """Attention heads; they divide the width."""
-  mlp_ratio: float = 4.0
-  """Hidden width of the MLP, over the width."""
-  dropout: float = 0.0
-  """Probability of zeroing a unit in training."""
   causal: bool = False
   """Whether a token sees only itself and those before it."""
   end_of_text: int | None = None
   """Token id; what follows the first one in a text counts as padding."""
   embed: nn.Module = ByteEmbedding()
-  """`(text, width) -> [b t d]`: ByteEmbedding or NgramEmbedding."""
+  """`(text, width) -> [b t d]`: ByteEmbedding, NgramEmbedding, WordEmbedding or
+  BertEmbedding."""
   positions: nn.Module = LearnedPositions()
-  """`(grid, width) -> [t d]`: LearnedPositions or SinCosPositions."""
-
-  def __post_init__(self):
-    """Checks that the heads divide the width."""
-    require_divisible(self.width, self.heads)
-    super().__post_init__()
+  """`(grid, width) -> [t d]`: LearnedPositions, SinCosPositions or NoPositions
+  (BertEmbedding has its own)."""
 
   @nn.compact
   def __call__(
@@ -80,11 +68,4 @@ class TextTransformer(nn.Module):
     grid = (text.shape[1],)
     x = x + self.positions(grid, self.width).astype(x.dtype)[None]
     x = nn.Dropout(self.dropout, deterministic=not train)(x)
-    return Transformer(
-      depth=self.depth,
-      heads=self.heads,
-      mlp_ratio=self.mlp_ratio,
-      dropout=self.dropout,
-      causal=self.causal,
-      name='transformer',
-    )(Tokens(x, mask), train=train)
+    return self.transform(Tokens(x, mask), causal=self.causal, train=train)

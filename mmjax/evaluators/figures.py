@@ -61,7 +61,7 @@ def confusion(
   n = len(names)
   side = min(max(0.44 * n, 2.6), 22)
   label = max(len(name) for name in names) * 0.085
-  figure = _figure(side + label + 1.2, side + label + 1.3)
+  figure = blank(side + label + 1.2, side + label + 1.3)
   axes = figure.add_subplot()
   share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
   axes.imshow(share, cmap='Blues', vmin=0, vmax=1.15)
@@ -88,7 +88,7 @@ def confusion(
     )
   total, right = counts.sum(), np.trace(counts)
   note = f'{right / max(total, 1):.1%} of {total} examples right'
-  _finish(figure, path, title=f'{title}\n{note}')
+  finish(figure, path, title=f'{title}\n{note}')
 
 
 def accuracies(
@@ -108,7 +108,7 @@ def accuracies(
     count: number of examples.
     title: of the figure.
   """
-  figure = _figure(7.2, 1.6 + 0.46 * len(values))
+  figure = blank(7.2, 1.6 + 0.46 * len(values))
   axes = figure.add_subplot()
   where = np.arange(len(values))[::-1]
   strong = list(values)[-1]
@@ -141,7 +141,7 @@ def accuracies(
   axes.grid(axis='x', color=FAINT, linewidth=0.6)
   axes.set_axisbelow(True)
   axes.spines[:].set_visible(False)
-  _finish(figure, path, title=f'{title} ({count} examples)')
+  finish(figure, path, title=f'{title} ({count} examples)')
 
 
 def gallery(
@@ -160,7 +160,7 @@ def gallery(
     title: of the figure.
   """
   below = 0.22 if any(cell.caption for line in lines for cell in line) else 0
-  figure = _figure(2.15 * len(heads), (1.65 + below) * len(lines) + 0.8)
+  figure = blank(2.15 * len(heads), (1.65 + below) * len(lines) + 0.8)
   # Narrow empty columns set the question and the answer apart.
   middle = len(heads) - 2
   grid = figure.add_gridspec(
@@ -174,7 +174,7 @@ def gallery(
       _draw_cell(axes, cell)
       if i == 0:
         axes.set_title(heads[j], fontsize=10, color=QUIET)
-  _finish(figure, path, title=title)
+  finish(figure, path, title=title)
 
 
 def drawable(text: str) -> str:
@@ -191,7 +191,8 @@ def _characters() -> frozenset[int]:
   return frozenset(FT2Font(findfont(FontProperties())).get_charmap())
 
 
-def _figure(width: float, height: float) -> Figure:
+def blank(width: float, height: float) -> Figure:
+  """An empty figure of so many inches."""
   return Figure(
     figsize=(width, height),
     dpi=DPI,
@@ -200,7 +201,8 @@ def _figure(width: float, height: float) -> Figure:
   )
 
 
-def _finish(figure: Figure, path: Path, *, title: str) -> None:
+def finish(figure: Figure, path: Path, *, title: str) -> None:
+  """Sets the title and writes the PNG."""
   lines = [drawable(line) for line in title.split('\n')]
   figure.suptitle('\n'.join(lines), fontsize=12, color=INK, parse_math=False)
   figure.savefig(path, format='png')

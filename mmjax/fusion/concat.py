@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import flax.linen as nn
 import jax.numpy as jnp
 
+from mmjax.fusion.project import one_token, project
 from mmjax.layers.transformer import Mlp
 from mmjax.masking import present
 from mmjax.types import Tokens
@@ -42,8 +43,7 @@ class Concat(nn.Module):
     """Fuses to one token, always real, as wide as `width`."""
     vectors = []
     for name, pool in self.pools.items():
-      x = nn.LayerNorm(name=f'{name}_norm')(pool(tokens[name]))
-      x = nn.Dense(self.width, name=f'{name}_projection')(x)
+      x = project(name, pool(tokens[name]), self.width)
       init = nn.initializers.normal(0.02)
       absent = self.param(f'{name}_absent', init, (1, self.width))
       here = present(tokens[name].mask)[:, None]
@@ -55,5 +55,5 @@ class Concat(nn.Module):
       out=self.width,
       dropout=self.dropout,
       name='mlp',
-    )(x, train=train)[:, None]
-    return Tokens(x, jnp.ones(x.shape[:2], bool))
+    )(x, train=train)
+    return one_token(x)

@@ -1,6 +1,9 @@
 """What encoders and fusions are made of."""
 
 from mmjax.layers.attention import MultiHeadAttention, dot_product_attention
+from mmjax.layers.bert import BertEmbedding, NoPositions
+from mmjax.layers.convolution import ConvBlock, MaskedConv
+from mmjax.layers.doors import SeriesDoor, TextDoor
 from mmjax.layers.embed import (
   ByteEmbedding,
   LearnedPositions,
@@ -9,6 +12,7 @@ from mmjax.layers.embed import (
   SinCosPositions,
 )
 from mmjax.layers.histogram import color_histogram
+from mmjax.layers.norms import BatchNorm, GroupNorm
 from mmjax.layers.pixels import normalize_pixels
 from mmjax.layers.pooling import (
   AttentionPool,
@@ -17,25 +21,41 @@ from mmjax.layers.pooling import (
   LastToken,
   MeanPool,
 )
+from mmjax.layers.recurrence import GRU, LSTM
+from mmjax.layers.space_time import SpaceTimeTransformer
 from mmjax.layers.spectrogram import LogMel, power_spectrogram
 from mmjax.layers.transformer import Block, Mlp, Transformer
+from mmjax.layers.words import FromArray, WordEmbedding
 
 __all__ = [
+  'GRU',
+  'LSTM',
   'AttentionPool',
+  'BatchNorm',
+  'BertEmbedding',
   'Block',
   'ByteEmbedding',
+  'ConvBlock',
   'FirstToken',
   'Flatten',
+  'FromArray',
+  'GroupNorm',
   'LastToken',
   'LearnedPositions',
   'LogMel',
+  'MaskedConv',
   'MeanPool',
   'Mlp',
   'MultiHeadAttention',
   'NgramEmbedding',
+  'NoPositions',
   'PatchProjection',
+  'SeriesDoor',
   'SinCosPositions',
+  'SpaceTimeTransformer',
+  'TextDoor',
   'Transformer',
+  'WordEmbedding',
   'color_histogram',
   'dot_product_attention',
   'normalize_pixels',

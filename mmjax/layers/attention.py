@@ -5,6 +5,7 @@ from collections.abc import Callable
 import flax.linen as nn
 import jax.numpy as jnp
 from einops import rearrange
+from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Bool, Float
 
 from mmjax.masking import masked_softmax
@@ -75,7 +76,7 @@ class MultiHeadAttention(nn.Module):
 
     def project(array, name):
       shape = (self.heads, width // self.heads)
-      y = nn.DenseGeneral(shape, name=name)(array)
+      y = checkpoint_name(nn.DenseGeneral(shape, name=name)(array), name)
       return rearrange(y, 'b n k h -> b k n h')
 
     y = self.attend(
@@ -84,5 +85,5 @@ class MultiHeadAttention(nn.Module):
       project(context, 'value'),
       mask,
     )
-    y = rearrange(y, 'b k n h -> b n k h')
+    y = checkpoint_name(rearrange(y, 'b k n h -> b n k h'), 'attended')
     return nn.DenseGeneral(width, axis=(-2, -1), name='out')(y)

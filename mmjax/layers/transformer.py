@@ -1,10 +1,12 @@
 """The pre-norm Transformer that every sequence encoder is made of."""
 
 from collections.abc import Callable
+from typing import Literal
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Bool, Float
 
 from mmjax.layers.attention import (
@@ -13,6 +15,11 @@ from mmjax.layers.attention import (
   dot_product_attention,
 )
 from mmjax.types import Tokens
+
+Remat = Literal['none', 'projections', 'full']
+# What the backward pass of a block does not compute again. The names are those
+# of `checkpoint_name` in attention and MLP.
+_PROJECTIONS = ('query', 'key', 'value', 'attended', 'hidden')
 
 
 class Mlp(nn.Module):
@@ -33,7 +40,8 @@ class Mlp(nn.Module):
   ) -> Float[Array, '*b e']:
     """Computes `dense(activation(dense(x)))`."""
     out = x.shape[-1] if self.out is None else self.out
-    x = self.activation(nn.Dense(self.hidden, name='up')(x))
+    x = checkpoint_name(nn.Dense(self.hidden, name='up')(x), 'hidden')
+    x = self.activation(x)
     x = nn.Dropout(self.dropout, deterministic=not train)(x)
     return nn.Dense(out, name='down')(x)
 
@@ -99,6 +107,12 @@ class Transformer(nn.Module):
   """Attention of `[b k n h]` arrays."""
   causal: bool = False
   """Whether a token sees only itself and those before it."""
+  scan: bool = False
+  """Whether one compiled block loops over parameters that are stacked along a
+  first axis, under `blocks`: compile time does not grow with depth."""
+  remat: Remat = 'none'
+  """What the backward pass computes again, to save memory: nothing, all but the
+  projections, or the full block."""
 
   @nn.compact
   def __call__(self, tokens: Tokens, *, train: bool = False) -> Tokens:
@@ -108,13 +122,41 @@ class Transformer(nn.Module):
     if self.causal:
       n = x.shape[1]
       mask = mask & jnp.tril(jnp.ones((n, n), bool))[None, None]
-    for i in range(self.depth):
-      x = Block(
-        heads=self.heads,
-        mlp_ratio=self.mlp_ratio,
-        dropout=self.dropout,
-        activation=self.activation,
-        attend=self.attend,
-        name=f'block_{i}',
-      )(x, mask=mask, train=train)
+    if self.scan and self.depth:
+      x = self._scanned(x, mask, train)
+    else:
+      for i in range(self.depth):
+        x = self._run(train)(self._block(f'block_{i}'), x, mask)
     return Tokens(nn.LayerNorm(name='norm')(x), real)
+
+  def _scanned(self, x: Array, mask: Array, train: bool) -> Array:
+    run = self._run(train)
+    loop = nn.scan(
+      lambda block, x, _: (run(block, x, mask), None),
+      variable_axes={'params': 0, 'intermediates': 0},
+      split_rngs={'params': True, 'dropout': True},
+      length=self.depth,
+    )
+    return loop(self._block('blocks'), x, None)[0]
+
+  def _run(self, train: bool) -> Callable[[Block, Array, Array], Array]:
+    def run(block: Block, x: Array, mask: Array) -> Array:
+      return block(x, mask=mask, train=train)
+
+    if self.remat == 'none':
+      return run
+    policy = jax.checkpoint_policies.nothing_saveable
+    if self.remat == 'projections':
+      policy = jax.checkpoint_policies.save_only_these_names(*_PROJECTIONS)
+    # Inside a loop nothing could be merged with the forward pass anyway.
+    return nn.remat(run, policy=policy, prevent_cse=not self.scan)
+
+  def _block(self, name: str) -> Block:
+    return Block(
+      heads=self.heads,
+      mlp_ratio=self.mlp_ratio,
+      dropout=self.dropout,
+      activation=self.activation,
+      attend=self.attend,
+      name=name,
+    )

@@ -2,6 +2,18 @@
 
 from mmjax.models.aligned import Aligned, Alignment
 from mmjax.models.fused import Fused
-from mmjax.models.heads import Head
+from mmjax.models.heads import Head, OrdinalHead
+from mmjax.models.masked import Masked
+from mmjax.models.matched import Matched
+from mmjax.models.task_weights import TaskWeights
 
-__all__ = ['Aligned', 'Alignment', 'Fused', 'Head']
+__all__ = [
+  'Aligned',
+  'Alignment',
+  'Fused',
+  'Head',
+  'Masked',
+  'Matched',
+  'OrdinalHead',
+  'TaskWeights',
+]

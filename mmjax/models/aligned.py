@@ -7,7 +7,7 @@ from typing import Any
 import flax.linen as nn
 import jax.numpy as jnp
 
-from mmjax.masking import present, where_real
+from mmjax.masking import full_precision, present, where_real
 from mmjax.types import Batch, Outputs, Tokens
 
 
@@ -32,9 +32,8 @@ class Alignment(nn.Module):
     """
     embeddings = {}
     for name, pool in self.pools.items():
-      x = nn.Dense(self.width, use_bias=False, name=f'{name}_projection')(
-        pool(tokens[name])
-      ).astype(jnp.float32)
+      project = nn.Dense(self.width, use_bias=False, name=f'{name}_projection')
+      x = full_precision(project(pool(tokens[name])))
       # The square root has no gradient at zero; absent examples get there.
       norm = jnp.sqrt(jnp.maximum((x**2).sum(-1, keepdims=True), 1e-12))
       embeddings[name] = where_real(x / norm, present(tokens[name].mask))

@@ -1,31 +1,93 @@
 """Heads: from tokens to the numbers a task wants."""
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from mmjax.layers.pooling import FirstToken
+from mmjax.masking import full_precision
 from mmjax.types import Tokens
 
 
 class Head(nn.Module):
-  """A norm and a linear layer on the pooled tokens."""
+  """A norm and a linear layer, or an MLP, on the pooled tokens."""
 
   classes: int
   """Number of outputs."""
   pool: nn.Module = FirstToken()
   """How the tokens become one vector; the fusion's own token by default."""
+  hidden: int = 0
+  """Width of a hidden layer before the last one; 0 for none."""
   dropout: float = 0.0
   """Probability of zeroing a feature in training."""
+  norm: bool = True
+  """Whether a LayerNorm stands in front of the linear layer."""
 
   @nn.compact
   def __call__(
     self, tokens: Tokens, *, train: bool = False
   ) -> Float[Array, 'b classes']:
-    """Computes logits, in float32."""
-    x = nn.LayerNorm(name='norm')(self.pool(tokens))
+    """Computes logits, in full precision."""
+    x = self.pool(tokens)
+    if self.norm:
+      x = nn.LayerNorm(name='norm')(x)
+    if self.hidden:
+      x = jax.nn.gelu(nn.Dense(self.hidden, name='hidden')(x))
     x = nn.Dropout(self.dropout, deterministic=not train)(x)
     # Near zero, so that training starts from the uniform distribution.
     init = nn.initializers.normal(0.01)
     x = nn.Dense(self.classes, kernel_init=init, name='logits')(x)
-    return x.astype(jnp.float32)
+    return full_precision(x)
+
+
+class Decided(nn.Module):
+  """What a decision-level fusion has decided: `fusion.Decision`."""
+
+  token: int = 0
+  """0 for the common decision, then each modality's in their order."""
+
+  def __call__(
+    self, tokens: Tokens, *, train: bool = False
+  ) -> Float[Array, 'b classes']:
+    """Takes log-probabilities as logits."""
+    del train
+    return full_precision(tokens.x[:, self.token])
+
+
+class OrdinalHead(nn.Module):
+  """One score against rising thresholds: for ranks rather than classes.
+
+  The proportional-odds model, McCullagh 1980
+  (https://doi.org/10.1111/j.2517-6161.1980.tb01109.x).
+  """
+
+  ranks: int
+  """Number of ranks; there is a threshold less."""
+  pool: nn.Module = FirstToken()
+  """How the tokens become one vector; the fusion's own token by default."""
+  dropout: float = 0.0
+  """Probability of zeroing a feature in training."""
+
+  def __post_init__(self):
+    """Checks the number of ranks."""
+    if self.ranks < 2:
+      raise ValueError(f'ranks {self.ranks} is below 2')
+    super().__post_init__()
+
+  @nn.compact
+  def __call__(
+    self, tokens: Tokens, *, train: bool = False
+  ) -> Float[Array, 'b thresholds']:
+    """Computes the logit of being above each threshold; they fall."""
+    score = Head(classes=1, pool=self.pool, dropout=self.dropout, name='score')(
+      tokens, train=train
+    )
+    gaps = self.ranks - 1
+    # About one apart at first, around a score of zero.
+    first = self.param(
+      'lowest', nn.initializers.constant(1 - self.ranks / 2), (1,)
+    )
+    rise = self.param('rise', nn.initializers.constant(0.54), (gaps - 1,))
+    steps = jnp.concatenate([first, jax.nn.softplus(rise)])
+    return score - full_precision(jnp.cumsum(steps))[None]

@@ -1,6 +1,25 @@
 """From a model's outputs to per-example losses and their weights."""
 
 from mmjax.objectives.contrastive import Contrastive, Sigmoid
-from mmjax.objectives.supervised import Classification
+from mmjax.objectives.masked_modelling import MaskedPatches, MaskedText
+from mmjax.objectives.matching import Matching
+from mmjax.objectives.ordinal import Ordinal
+from mmjax.objectives.regression import Regression
+from mmjax.objectives.regularizers import L1, L2
+from mmjax.objectives.supervised import Classification, balanced_weights
+from mmjax.objectives.uncertainty import Uncertainty
 
-__all__ = ['Classification', 'Contrastive', 'Sigmoid']
+__all__ = [
+  'L1',
+  'L2',
+  'Classification',
+  'Contrastive',
+  'MaskedPatches',
+  'MaskedText',
+  'Matching',
+  'Ordinal',
+  'Regression',
+  'Sigmoid',
+  'Uncertainty',
+  'balanced_weights',
+]

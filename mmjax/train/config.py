@@ -15,7 +15,11 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from mmjax.train.optimizer import AdamW
+from mmjax.data.balance import Balance
+from mmjax.paths import check_patterns
+from mmjax.train.mesh import MeshShape
+from mmjax.train.optimizer import AdamW, Optimizer
+from mmjax.train.sharding import TRANSFORMER_RULES, Rules
 from mmjax.types import InputError
 
 
@@ -38,6 +42,34 @@ class Checkpointing:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class WarmStart:
+  """Which parameters of another run a new one starts from.
+
+  Only the first start of a run reads them. Patterns are regular expressions,
+  searched for in paths such as `encoders_image/patches/kernel`.
+  """
+
+  workdir: Path | None = None
+  """Folder of the other run; None starts from random parameters."""
+  step: int | None = None
+  """Which of its checkpoints; the newest if None."""
+  take: tuple[str, ...] = ()
+  """Patterns of what to load; everything that fits if empty."""
+  skip: tuple[str, ...] = ()
+  """Patterns of what not to load."""
+  rename: Mapping[str, str] = dataclasses.field(default_factory=dict)
+  """Pattern in the other run's paths -> what stands there in this run's."""
+  use_ema: bool = False
+  """Whether to load the moving average instead of the parameters."""
+
+  def __post_init__(self):
+    """Checks the patterns."""
+    check_patterns('warm_start.take', self.take)
+    check_patterns('warm_start.skip', self.skip)
+    check_patterns('warm_start.rename', [*self.rename])
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Config:
   """One experiment."""
 
@@ -49,8 +81,14 @@ class Config:
   """Losses by name; each has its own `weight`."""
   evaluators: Mapping[str, Any]
   """What is measured, on the validation split now and then, on test at last."""
-  optimizer: AdamW = AdamW()
-  """Optimiser and learning-rate schedule."""
+  sweeps: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  """Evaluators that only `--evaluate` runs: those that take long."""
+  optimizer: Any = AdamW()
+  """Optimiser and learning-rate schedule: `mmjax.train.optimizer`."""
+  regularizer: Any = None
+  """`params -> scalar`, added to the loss once: L1 or L2."""
+  warm_start: WarmStart = WarmStart()
+  """Start from another run's parameters."""
   steps: int = 1000
   """Steps of training."""
   batch_size: int = 128
@@ -59,21 +97,57 @@ class Config:
   """Seed of parameters, order of examples, augmentation and dropout."""
   drop_modalities: Mapping[str, float] = dataclasses.field(default_factory=dict)
   """Probability that training hides a modality of an example, by modality."""
+  balance: Balance = Balance()
+  """How often training meets each class."""
   compute_dtype: Literal['auto', 'float32', 'bfloat16'] = 'auto'
   """Precision of the model; `auto` is bfloat16 on accelerators. Parameters and
   optimiser are float32 in any case."""
+  strategy: Literal['jit', 'pmap'] = 'jit'
+  """How devices share the work: `jit` over the mesh, or `pmap`, which keeps all
+  parameters on each device."""
+  mesh: MeshShape = MeshShape()
+  """Devices along each axis of the mesh."""
+  sharding_rules: Rules = TRANSFORMER_RULES
+  """Pattern of a parameter's path -> mesh axis for each of its axes."""
+  fsdp_min_size: int = 2**16
+  """Parameters with fewer scalars are not split over `fsdp`."""
+  accumulate: int = 1
+  """Micro-batches that a batch is taken in; less memory, the same gradients."""
+  ema_decay: float = 0.0
+  """Decay of a moving average of the parameters, which is evaluated beside
+  them; 0 keeps none."""
   workers: int = 0
   """Processes that prepare data; 0 uses threads of this one."""
   log_every: int = 10
   """Steps from one line of `metrics.jsonl` to the next."""
   checkpoint: Checkpointing = Checkpointing()
   """When to validate and save."""
+  on_nonfinite: Literal['stop', 'skip'] = 'stop'
+  """What to do at a step whose loss or gradient is NaN or infinite: end the run
+  and leave `nonfinite.json`, or leave the step out and count it."""
+  watchdog_seconds: float = 1800.0
+  """The run ends when nothing, a compilation included, was done for so long; 0
+  waits for ever."""
+  profile: int = 0
+  """Steps to trace, after a few, for TensorBoard and Perfetto."""
+  peak_flops: float | None = None
+  """FLOP/s of a device that MFU is measured against; by default that in
+  bfloat16, where the device is known."""
 
   def __post_init__(self):
     """Checks the fields' ranges."""
-    for name in ('steps', 'batch_size', 'log_every'):
+    for name in ('steps', 'batch_size', 'log_every', 'accumulate'):
       if getattr(self, name) < 1:
         raise ValueError(f'{name} {getattr(self, name)} is below 1')
+    if not 0 <= self.ema_decay < 1:
+      raise ValueError(f'ema_decay {self.ema_decay} is not in [0, 1)')
+    if not isinstance(self.optimizer, Optimizer):
+      raise ValueError(
+        f'optimizer {self.optimizer!r} has no build() and schedule()'
+      )
+    for name in ('watchdog_seconds', 'profile', 'peak_flops'):
+      if (getattr(self, name) or 0) < 0:
+        raise ValueError(f'{name} {getattr(self, name)} is negative')
     for name, rate in self.drop_modalities.items():
       if not 0 <= rate <= 1:
         raise ValueError(f'drop_modalities.{name} {rate} is not in [0, 1]')

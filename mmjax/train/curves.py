@@ -21,6 +21,11 @@ COLORS = (
 )  # fmt: skip
 # Numbers about the run rather than the model: drawn small, in this order.
 RUN = ('learning_rate', 'examples_per_second')
+# What a person looks up when a run is slow or fails: not drawn.
+NOT_DRAWN = (
+  'step_seconds', 'step_seconds_p95', 'data_seconds', 'mfu',
+  'host_memory_gib', 'device_memory_gib', 'nonfinite_steps',
+)  # fmt: skip
 MAX_PANELS = 12
 
 
@@ -74,7 +79,7 @@ def draw_losses(path: Path, curves: Mapping[str, Mapping[str, Series]]) -> bool:
     Whether there was anything to draw.
   """
   train = curves.get('train', {})
-  names = [name for name in train if name not in RUN]
+  names = [name for name in train if name not in RUN + NOT_DRAWN]
   names.sort(key=lambda name: (not name.endswith('loss'), name.count('/')))
   panels = [
     (name, {s: c[name] for s, c in curves.items() if name in c})

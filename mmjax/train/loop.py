@@ -1,4 +1,4 @@
-"""The training loop: data in, steps, logs, checkpoints, a report at the end."""
+"""A run from its config to its report: started, gone on with, or scored."""
 
 import json
 import shutil
@@ -7,15 +7,18 @@ from pathlib import Path
 
 import jax
 
-from mmjax.data import pipeline
-from mmjax.train import sharding
+from mmjax.train import nonfinite, processes
 from mmjax.train.checkpoint import Checkpoints
 from mmjax.train.config import Config, differences, to_json
-from mmjax.train.interrupt import Interrupt
-from mmjax.train.logs import LateMetrics, Logs, Meter, say
-from mmjax.train.program import Program, evaluate, make_program
+from mmjax.train.errors import disk_errors
+from mmjax.train.evaluate import evaluate
+from mmjax.train.logs import Logs, say
+from mmjax.train.program import Program, make_program
 from mmjax.train.report import write_report
+from mmjax.train.run import Run
 from mmjax.train.state import TrainState
+from mmjax.train.warm_start import Plan, plan_warm_start
+from mmjax.train.watchdog import Watchdog
 from mmjax.types import InputError
 
 Results = dict[str, float | int]
@@ -38,21 +41,25 @@ def train(
   Raises:
     InputError: config, data and workdir do not go together; nothing was
       written.
-    KeyboardInterrupt: after Ctrl-C, when a checkpoint has been saved.
+    RunError: the disk is full, or a step was not finite.
+    Stopped: after Ctrl-C or SIGTERM, when a checkpoint has been saved.
   """
   program = make_program(config)
   _check_same_run(config, workdir)
-  workdir.mkdir(parents=True, exist_ok=True)
-  _write_config(config, workdir, source=source, argv=argv)
-  with Checkpoints(workdir / 'checkpoints', config.checkpoint) as checkpoints:
-    state, step = _start(program, checkpoints)
-    say(
-      f'{program.parameters:,} parameters on {jax.device_count()} '
-      f'{jax.default_backend()} device(s); step {step} of {config.steps}'
-    )
-    with Logs(workdir, step=step) as logs:
-      state = _run(config, program, state, step, checkpoints, logs)
-  return score(config, program, state, workdir)
+  warm = plan_warm_start(config.warm_start, program.state.params, workdir)
+  with disk_errors(workdir), Watchdog(config.watchdog_seconds) as watchdog:
+    workdir.mkdir(parents=True, exist_ok=True)
+    _write_config(config, workdir, source=source, argv=argv)
+    with Checkpoints(workdir / 'checkpoints', config.checkpoint) as checkpoints:
+      state, step, guard = _start(program, checkpoints, warm)
+      say(
+        f'{program.parameters:,} parameters on {jax.device_count()} '
+        f'{jax.default_backend()} device(s); step {step} of {config.steps}'
+      )
+      with Logs(workdir, step=step) as logs:
+        run = Run(config, program, workdir, checkpoints, logs, watchdog, guard)
+        state = run.to_the_end(state, step)
+    return score(config, program, state, workdir, watchdog)
 
 
 def evaluate_last(config: Config, workdir: Path) -> Results:
@@ -71,79 +78,54 @@ def evaluate_last(config: Config, workdir: Path) -> Results:
     if latest is None:
       raise InputError(f'no complete checkpoint in {folder}')
     state = checkpoints.restore(latest, program.state)
-  return score(config, program, state, workdir)
+  with disk_errors(workdir), Watchdog(config.watchdog_seconds) as watchdog:
+    return score(config, program, state, workdir, watchdog, sweeps=True)
 
 
 def score(
-  config: Config, program: Program, state: TrainState, workdir: Path
-) -> Results:
-  """Evaluates a state on the test split, logs it and writes the report."""
-  say('evaluating on the test split')
-  found = evaluate(config, program, state, 'test')
-  step = int(state.step)
-  with Logs(workdir, step=step) as logs:
-    logs.write(step, 'eval', found.numbers)
-  results = {f'eval/{name}': value for name, value in found.numbers.items()}
-  title = f'{workdir.name}: step {step}'
-  write_report(workdir, title=title, results=results, figures=found.figures)
-  say(f'report: {workdir / "report" / "index.html"}')
-  return {'step': step, **results}
-
-
-def _run(
   config: Config,
   program: Program,
   state: TrainState,
-  step: int,
-  checkpoints: Checkpoints,
-  logs: Logs,
-) -> TrainState:
-  """Steps to the end of the run, validating and saving on the way."""
-  if step >= config.steps:
-    return state
-  batches = pipeline.train_batches(
-    config.data,
-    batch_size=config.batch_size // jax.process_count(),
-    seed=config.seed,
-    start_step=step,
-    workers=config.workers,
-    process_index=jax.process_index(),
-    process_count=jax.process_count(),
+  workdir: Path,
+  watchdog: Watchdog,
+  *,
+  sweeps: bool = False,
+) -> Results:
+  """Evaluates a state on the test split, logs it and writes the report."""
+  say('evaluating on the test split')
+  found = evaluate(
+    config, program, state, 'test', each=watchdog.feed, sweeps=sweeps
   )
-  meter = Meter(steps=config.steps, step=step, batch_size=config.batch_size)
-  late = LateMetrics(logs, meter, rate=config.optimizer.schedule(config.steps))
-  with batches, meter, Interrupt() as interrupt:
-    for batch in sharding.prefetch(batches, program.mesh):
-      state, metrics = program.step(state, batch)
-      step += 1
-      late.write(skipped=len(batches.skipped))
-      done = step == config.steps or interrupt.asked
-      if step == config.steps or step % config.log_every == 0:
-        late.keep(step, metrics)
-      if done or step % config.checkpoint.every == 0:
-        late.write(skipped=len(batches.skipped))
-        numbers = {}
-        if not interrupt.asked:
-          numbers = evaluate(config, program, state, 'validation').numbers
-          logs.write(step, 'val', numbers)
-        position = {'step': step, 'examples': step * config.batch_size}
-        checkpoints.save(state, step=step, position=position, numbers=numbers)
-        meter.pause()
-      if done:
-        break
-  if interrupt.asked and step < config.steps:
-    say(f'stopped at step {step}; the same command goes on from there')
-    raise KeyboardInterrupt
-  return state
+  step = int(state.step)
+  results = {f'eval/{name}': value for name, value in found.numbers.items()}
+  if processes.is_first():
+    # Killed after this line was written, a run comes here again.
+    with Logs(workdir, step=step, anew='eval') as logs:
+      logs.write(step, 'eval', found.numbers)
+    title = f'{workdir.name}: step {step}'
+    write_report(
+      workdir,
+      title=title,
+      results=results,
+      figures=found.figures,
+      tables=found.tables,
+    )
+    say(f'report: {workdir / "report" / "index.html"}')
+  return {'step': step, **results}
 
 
 def _start(
-  program: Program, checkpoints: Checkpoints
-) -> tuple[TrainState, int]:
+  program: Program, checkpoints: Checkpoints, warm: Plan | None
+) -> tuple[TrainState, int, nonfinite.Guard]:
   latest = checkpoints.latest()
   if latest is None:
-    return program.init(), 0
-  return checkpoints.restore(latest, program.state), latest
+    state = program.init()
+    if warm is not None:
+      state = warm.load(state)
+    return state, 0, nonfinite.Guard()
+  state = checkpoints.restore(latest, program.state)
+  count = checkpoints.meta(latest)['nonfinite_steps']
+  return state, latest, nonfinite.Guard(count)
 
 
 def _check_same_run(config: Config, workdir: Path) -> None:
@@ -162,6 +144,8 @@ def _check_same_run(config: Config, workdir: Path) -> None:
 def _write_config(
   config: Config, workdir: Path, *, source: Path, argv: Sequence[str]
 ) -> None:
+  if not processes.is_first():
+    return
   (workdir / 'config.json').write_text(
     json.dumps(to_json(config), indent=2) + '\n'
   )

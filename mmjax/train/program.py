@@ -1,7 +1,7 @@
 """The compiled functions of a run, built and checked before anything starts."""
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -10,9 +10,18 @@ from jax.sharding import Mesh
 
 from mmjax import masking
 from mmjax.data import pipeline
-from mmjax.metrics import Evaluation
-from mmjax.train import sharding
+from mmjax.train import activations
 from mmjax.train.config import Config
+from mmjax.train.flops import count_flops
+from mmjax.train.mapped import AXIS, Mapped, map_over_devices
+from mmjax.train.mesh import (
+  by_example,
+  check_batch_size,
+  make_mesh,
+  place,
+  replicated,
+)
+from mmjax.train.sharding import state_shardings
 from mmjax.train.state import TrainState, count_parameters, make_init
 from mmjax.train.step import make_predict, make_train_step
 from mmjax.types import Batch, InputError
@@ -21,100 +30,116 @@ from mmjax.types import Batch, InputError
 class Program(NamedTuple):
   """What a config compiles to.
 
+  Training may keep its state in a form of its own (under pmap, with an axis of
+  devices); checkpoints and evaluation see the global one.
+
   Attributes:
     mesh: all devices.
-    state: shapes and shardings of the state.
-    init: makes the first state.
+    state: shapes and shardings of the global state.
+    init: makes the first global state.
+    spread: global state -> what `step` takes.
+    whole: what `step` gives -> global state.
+    place: this process's rows of a batch -> what `step` takes.
     step: does one step of training; donates the state.
-    predict: runs the model.
+    lower: lowers `step` for the mesh's devices; they need not be there.
+    predict: runs the model on a global state and batch.
     parameters: number of scalars that the model learns.
+    flops: floating-point operations of one step, over all devices.
   """
 
   mesh: Mesh
   state: TrainState
   init: Callable[[], TrainState]
+  spread: Callable[[TrainState], TrainState]
+  whole: Callable[[TrainState], TrainState]
+  place: Callable[[Any], Batch]
   step: Callable[[TrainState, Batch], tuple[TrainState, Any]]
+  lower: Callable[[], jax.stages.Lowered]
   predict: Callable[[TrainState, Batch], Any]
   parameters: int
+  flops: int
 
 
-def make_program(config: Config) -> Program:
+def make_program(
+  config: Config, devices: Sequence[Any] | None = None
+) -> Program:
   """Builds a run's functions; traces them, writes nothing to the workdir.
 
+  Args:
+    config: the experiment.
+    devices: what it runs on; all that JAX sees if None.
+
   Raises:
-    InputError: data, model and objectives do not go together.
+    InputError: data, model, objectives and devices do not go together.
   """
   config.data.check()
-  sharding.check_batch_size(config.batch_size)
-  mesh = sharding.make_mesh()
-  tx = config.optimizer.build(config.steps)
+  mesh = make_mesh(config.mesh, devices)
+  check_batch_size(config.batch_size, mesh, accumulate=config.accumulate)
   dtype = _dtype(config.compute_dtype, mesh)
   init_key, step_key = jax.random.split(jax.random.key(config.seed))
-  augment = []
-  if config.drop_modalities:
-    augment.append(
-      functools.partial(_drop_modalities, rates=config.drop_modalities)
-    )
-  step = make_train_step(
+  tx = config.optimizer.build(config.steps)
+  init = make_init(config.model, tx, ema=config.ema_decay > 0)
+  step = functools.partial(
+    make_train_step,
     config.model,
     config.objectives,
     tx,
-    augment=augment,
+    augment=_augmentations(config),
+    regularizer=config.regularizer,
     compute_dtype=dtype,
+    accumulate=config.accumulate,
+    ema_decay=config.ema_decay,
   )
-  init = make_init(config.model, tx)
   batch = _batch_shapes(config)
+  config.balance.check(batch)
   try:
     state = jax.eval_shape(init, init_key, batch)
-    jax.eval_shape(step, state, batch, step_key)
+    flops = count_flops(jax.make_jaxpr(step())(state, batch, step_key))
+  except InputError:
+    raise
   except ValueError as error:
     raise InputError(f'model and data do not fit: {error}') from error
 
-  whole = sharding.replicated(mesh)
-  state = jax.tree.map(
-    lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=whole), state
+  shardings = state_shardings(
+    state, mesh, rules=config.sharding_rules, min_size=config.fsdp_min_size
   )
+  state = jax.tree.map(_with_sharding, state, shardings)
+  rows = jax.tree.map(lambda x: _with_sharding(x, by_example(mesh)), batch)
   # The batch's values do not matter, so none is carried into the program.
   make_state = jax.jit(
-    lambda key: init(key, jax.tree.map(_zeros, batch)), out_shardings=whole
+    lambda key: init(key, jax.tree.map(_zeros, batch)), out_shardings=shardings
   )
-  compiled = jax.jit(step, donate_argnums=0, out_shardings=whole)
+  if config.strategy == 'pmap':
+    run = map_over_devices(step(axis_name=AXIS), step_key, mesh)
+  else:
+    compiled = jax.jit(
+      step(mesh=mesh),
+      donate_argnums=0,
+      out_shardings=(shardings, replicated(mesh)),
+      compiler_options=activations.compiler_options(mesh),
+    )
+    run = Mapped(
+      step=lambda state, batch: compiled(state, batch, step_key),
+      lower=lambda state, batch: compiled.lower(state, batch, step_key),
+      place=functools.partial(place, mesh=mesh),
+      spread=lambda state: state,
+      whole=lambda state: state,
+    )
   return Program(
     mesh=mesh,
     state=state,
     init=lambda: make_state(init_key),
-    step=lambda state, batch: compiled(state, batch, step_key),
     predict=jax.jit(make_predict(config.model, compute_dtype=dtype)),
     parameters=count_parameters(state.params),
+    flops=flops,
+    **run._replace(lower=lambda: run.lower(state, rows))._asdict(),
   )
 
 
-def evaluate(
-  config: Config, program: Program, state: TrainState, split: str
-) -> Evaluation:
-  """Runs every evaluator of the config on a split."""
-
-  def batches(view: str = 'default') -> Iterator[Batch]:
-    for batch in pipeline.eval_batches(
-      config.data,
-      split,
-      view=view,
-      batch_size=config.batch_size // jax.process_count(),
-      process_index=jax.process_index(),
-      process_count=jax.process_count(),
-    ):
-      yield sharding.place(batch, program.mesh)
-
-  predict = functools.partial(program.predict, state)
-  numbers, figures = {}, {}
-  for evaluator in config.evaluators.values():
-    found = evaluator(predict, batches, config.data.classes)
-    twice = numbers.keys() & found.numbers.keys()
-    if twice:
-      raise InputError(f'two evaluators report {min(twice)!r}')
-    numbers.update(found.numbers)
-    figures.update(found.figures)
-  return Evaluation(numbers, figures)
+def _augmentations(config: Config) -> list[Any]:
+  if not config.drop_modalities:
+    return []
+  return [functools.partial(_drop_modalities, rates=config.drop_modalities)]
 
 
 def _drop_modalities(batch: Batch, keys: jax.Array, *, rates) -> Batch:
@@ -136,6 +161,10 @@ def _batch_shapes(config: Config) -> Any:
     ),
     batch,
   )
+
+
+def _with_sharding(x: Any, sharding: Any) -> jax.ShapeDtypeStruct:
+  return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding)
 
 
 def _zeros(shape: jax.ShapeDtypeStruct) -> jax.Array:

@@ -1,12 +1,15 @@
 """One page that shows how a run went: `report/index.html` and its PNGs."""
 
 import html
+import json
 import logging
 import math
 import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from mmjax.train import curves
 
@@ -60,6 +63,7 @@ def write_report(
   title: str,
   results: Mapping[str, int | float],
   figures: Mapping[str, Callable[[Path], None]],
+  tables: Mapping[str, Any] = MappingProxyType({}),
 ) -> Path:
   """Writes `report/index.html` and the pictures that it shows.
 
@@ -71,12 +75,15 @@ def write_report(
     title: what the run was.
     results: name -> value of the final evaluation.
     figures: name -> function that draws it into the PNG at a path.
+    tables: name -> what is written into `report/NAME.json`.
 
   Returns:
     Path of the page.
   """
   folder = workdir / 'report'
   folder.mkdir(parents=True, exist_ok=True)
+  for name, table in tables.items():
+    (folder / f'{name}.json').write_text(json.dumps(table, indent=2) + '\n')
   logged = curves.read_metrics(workdir / 'metrics.jsonl')
   pictures = _draw_all(
     folder,

@@ -31,7 +31,7 @@ class TrainState(NamedTuple):
 
 
 def make_init(
-  model: nn.Module, tx: optax.GradientTransformation
+  model: nn.Module, tx: optax.GradientTransformation, *, ema: bool = False
 ) -> Callable[[PRNGKeyArray, Batch], TrainState]:
   """Makes the pure function that creates a state.
 
@@ -41,6 +41,7 @@ def make_init(
   Args:
     model: called as `model(batch, train=False)`.
     tx: the optimiser.
+    ema: whether a moving average of the parameters is kept.
 
   Returns:
     `init(key, batch) -> TrainState`; only the batch's shapes matter.
@@ -50,7 +51,8 @@ def make_init(
     variables = dict(model.init(key, batch, train=False))
     params = variables.pop('params')
     step = jnp.zeros((), jnp.int32)
-    return TrainState(step, params, tx.init(params), None, variables)
+    average = jax.tree.map(jnp.copy, params) if ema else None
+    return TrainState(step, params, tx.init(params), average, variables)
 
   return init
 

@@ -14,14 +14,19 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Array, Key, PRNGKeyArray
+from jax.sharding import Mesh
+from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
 from mmjax.metrics import Ratio, psum, weighted
+from mmjax.train import activations, differentiate, dropout
 from mmjax.train.state import TrainState
 from mmjax.types import Batch, Outputs, Term
 
 Metrics = dict[str, Ratio]
 Augment = Callable[[Batch, Key[Array, ' b']], Batch]
+Regularizer = Callable[[Any], Float[Array, '']]
+# No objective reads them, and micro-batches would keep them for all examples.
+_TOO_LARGE = ('tokens', 'fused')
 
 
 @runtime_checkable
@@ -46,38 +51,42 @@ def make_train_step(
   tx: optax.GradientTransformation,
   *,
   axis_name: str | None = None,
+  mesh: Mesh | None = None,
   augment: Sequence[Augment] = (),
+  regularizer: Regularizer | None = None,
   compute_dtype: Any = jnp.float32,
+  accumulate: int = 1,
+  ema_decay: float = 0.0,
 ) -> Callable[[TrainState, Batch, PRNGKeyArray], tuple[TrainState, Metrics]]:
   """Makes the pure function that does one step of training.
 
   The loss is the sum over objectives of `weight` times the mean of its terms,
-  each of which is a weighted mean over the global batch.
+  each of which is a weighted mean over the global batch. A step whose loss or
+  gradient is not finite changes nothing but the step number; `finite` in the
+  metrics says so.
 
   Args:
     model: called as `model(batch, train=True)`; gives a dict of outputs.
-    objectives: name -> objective.
+    objectives: name -> objective; they see all outputs but `tokens` and
+      `fused`.
     tx: the optimiser.
     axis_name: the mapped axis over devices; None for the global view.
+    mesh: in the global view: keeps activations on it split by example.
     augment: functions of the batch and a key for each example, applied in
       order before the model.
+    regularizer: function of the parameters, added to the loss once.
     compute_dtype: dtype of the forward and backward pass. Parameters, their
       gradients and the optimiser stay in float32.
+    accumulate: number of micro-batches that the model takes one by one; the
+      gradients are those of the whole batch.
+    ema_decay: of the moving average of the parameters; 0 keeps none.
 
   Returns:
     `step(state, batch, key) -> (state, metrics)`, where `key` is the run's root
     key, the same at each step.
   """
 
-  def losses(params, collections, batch, dropout_key):
-    variables = {'params': cast(params, compute_dtype), **collections}
-    outputs, changed = model.apply(
-      variables,
-      batch,
-      train=True,
-      rngs={'dropout': dropout_key},
-      mutable=list(collections),
-    )
+  def loss(outputs: Outputs, batch: Batch):
     total, metrics = jnp.zeros(()), {}
     for name, objective in objectives.items():
       terms = objective(outputs, batch, axis_name=axis_name)
@@ -87,36 +96,81 @@ def make_train_step(
         share = local.total / jnp.where(count > 0, count, 1.0)
         total += objective.weight / len(terms) * share
         metrics[f'{name}/{key}/loss'] = local
-    return total, (metrics, changed)
+    return total, metrics
 
   def step(state: TrainState, batch: Batch, key: PRNGKeyArray):
     key = jax.random.fold_in(key, state.step)
     augment_key, dropout_key = jax.random.split(key)
-    if axis_name is not None:
-      place = jax.lax.axis_index(axis_name)
-      dropout_key = jax.random.fold_in(dropout_key, place)
     for i, function in enumerate(augment):
       # The randomness belongs to the example, so sharding never changes it.
       one = jax.random.fold_in(augment_key, i)
       keys = jax.vmap(jax.random.fold_in, (None, 0))(one, batch['index'])
       batch = function(batch, keys)
-    (loss, (metrics, changed)), gradients = jax.value_and_grad(
-      losses, has_aux=True
-    )(state.params, state.collections, batch, dropout_key)
-    loss, metrics, gradients = psum((loss, metrics, gradients), axis_name)
+
+    def forward(params, batch: Batch):
+      rows = batch['index'].shape[0]
+      with (
+        activations.split_by_example(mesh, rows),
+        dropout.by_example(batch['index']),
+      ):
+        outputs, changed = model.apply(
+          {'params': cast(params, compute_dtype), **state.collections},
+          batch,
+          train=True,
+          rngs={
+            'dropout': dropout_key,
+            # What a model hides of its inputs: see `models/masked.py`.
+            'masking': jax.random.fold_in(dropout_key, 1),
+          },
+          mutable=list(state.collections),
+        )
+      return {k: v for k, v in outputs.items() if k not in _TOO_LARGE}, changed
+
+    if accumulate == 1:
+      found = differentiate.at_once(forward, loss, state.params, batch)
+    else:
+      found = differentiate.in_parts(
+        forward, loss, state.params, batch, parts=accumulate
+      )
+    (total, (metrics, changed)), gradients = found
+    total, metrics, gradients = psum((total, metrics, gradients), axis_name)
+    if regularizer is not None:
+      extra, slope = jax.value_and_grad(regularizer)(state.params)
+      total, gradients = optax.tree.add((total, gradients), (extra, slope))
     updates, opt_state = tx.update(gradients, state.opt_state, state.params)
-    metrics['loss'] = Ratio(loss, jnp.ones(()))
     norm = optax.tree.norm(gradients)
-    metrics['gradient_norm'] = Ratio(norm, jnp.ones(()))
-    return TrainState(
-      step=state.step + 1,
-      params=optax.apply_updates(state.params, updates),
+    finite = jnp.isfinite(total) & jnp.isfinite(norm)
+    one = jnp.ones(())
+    metrics['loss'] = Ratio(total, one)
+    metrics['gradient_norm'] = Ratio(norm, one)
+    metrics['finite'] = Ratio(finite.astype(jnp.float32), one)
+    params = optax.apply_updates(state.params, updates)
+    new = TrainState(
+      step=state.step,
+      params=params,
       opt_state=opt_state,
-      ema=state.ema,
-      collections=changed,
-    ), metrics
+      ema=moving_average(state.ema, params, state.step, ema_decay),
+      collections=state.collections if changed is None else changed,
+    )
+    # The old arrays may be gone when the host learns of it: choose here.
+    kept = jax.tree.map(lambda a, b: jnp.where(finite, a, b), new, state)
+    return kept._replace(step=state.step + 1), metrics
 
   return step
+
+
+def moving_average(
+  average: Any, params: Any, step: Int[Array, ''], decay: float
+) -> Any:
+  """The next exponential moving average of the parameters.
+
+  It forgets faster in the beginning, by `min(decay, (1 + step) / (10 + step))`,
+  so that the random first parameters do not linger.
+  """
+  if not decay:
+    return average
+  decay_now = jnp.minimum(decay, (1 + step) / (10 + step))
+  return optax.tree.update_moment(params, average, decay_now, 1)
 
 
 def make_predict(

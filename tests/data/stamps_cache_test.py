@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from stamps_folder import NAMES, make_folder
 
+from mmjax.data import splits
 from mmjax.data.datasets import stamps_cache, stamps_files
 from mmjax.data.datasets.stamps import CATEGORIES, Stamps
 from mmjax.data.errors import RecordError
@@ -139,7 +140,7 @@ def test_killed_then_prepared_by_two_processes_without_tensorflow(tmp_path):
 @pytest.mark.skipif(not os.path.isdir(REAL), reason='stamps not installed')
 def test_the_debian_package_holds_what_we_know_of_it():
   listing = stamps_files.scan(REAL, categories=CATEGORIES)
-  tests = [s for s in listing.stamps if stamps_files.is_test(s.text)]
+  tests = [s for s in listing.stamps if splits.is_test(s.text)]
   assert len(listing.stamps) == 952
   assert len(tests) == 224
   assert {s.category for s in listing.stamps} == set(CATEGORIES)

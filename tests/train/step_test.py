@@ -170,6 +170,29 @@ def test_padding_rows_and_poison_under_masks_change_nothing(rng, random_params):
   )
 
 
+def test_a_step_that_is_not_finite_changes_nothing_but_the_step(
+  rng, random_params
+):
+  batch = _batch(rng)
+  state = _state(random_params(MODEL, batch))
+  _, metrics = STEP(state, batch, jax.random.key(0))
+  assert metrics['finite'].value() == 1
+  bad = {**batch, 'image': batch['image'].at[9].set(jnp.nan)}
+  bad['mask'] = {**batch['mask'], 'image': jnp.ones(16, bool)}
+  # Some are dropped at random, so more than one step meets it.
+  for seed in range(9):
+    got, metrics = STEP(state, bad, jax.random.key(seed))
+    if not np.isfinite(metrics['loss'].value()):
+      break
+  else:
+    pytest.fail('never met')
+  assert metrics['finite'].value() == 0
+  assert got.step == state.step + 1
+  jax.tree.map(
+    np.testing.assert_array_equal, got, state._replace(step=got.step)
+  )
+
+
 @pytest.mark.parametrize('dtype', [jnp.float32, jnp.bfloat16])
 def test_the_model_computes_in_its_dtype_and_learns_in_float32(
   rng, random_params, dtype

@@ -4,6 +4,8 @@ from mmjax.data.datasets.digits import Digits
 from mmjax.encoders.image import ViT
 from mmjax.encoders.text import TextTransformer
 from mmjax.evaluators.classification import Classification as Accuracy
+from mmjax.evaluators.corruptions import PixelNoise
+from mmjax.evaluators.robustness import Robustness
 from mmjax.fusion.concat import Concat
 from mmjax.layers.pooling import MeanPool
 from mmjax.models.fused import Fused
@@ -28,6 +30,9 @@ def get_config() -> Config:
     ),
     objectives={'classify': Classification()},
     evaluators={'accuracy': Accuracy(modalities=('image', 'text'))},
+    sweeps={
+      'robustness': Robustness(noise={'image': PixelNoise()}, levels=(1.0,))
+    },
     drop_modalities={'image': 0.3, 'text': 0.3},
     optimizer=AdamW(peak_lr=1e-2),
     batch_size=32,

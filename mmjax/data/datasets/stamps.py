@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 
-from mmjax.data import audio
+from mmjax.data import audio, splits
 from mmjax.data.dataset import SPLITS, Example, check_name
 from mmjax.data.datasets import (
   stamps_cache,
@@ -134,7 +134,7 @@ class Stamps:
     stamps = [
       (index, stamp)
       for index, stamp in enumerate(stamps_cache.read_split(directory, cached))
-      if self._is_in(split, stamp.name)
+      if splits.is_in(split, stamp.name, train_on=self.train_on)
     ]
     if not stamps:
       raise InputError(f'no stamp of {self.root} falls into the split {split}')
@@ -223,11 +223,6 @@ class Stamps:
       for transform in self.augment:
         image = transform(image, rng)
     return Resize(size=self.image_size)(image, None)
-
-  def _is_in(self, split: str, name: str) -> bool:
-    if split == 'train' and self.train_on == 'train_and_validation':
-      return not stamps_files.is_test(name)
-    return split == stamps_files.split_of(name)
 
   def _prepared(self) -> str:
     """Folder of the decoded stamps; tells what could not be decoded."""

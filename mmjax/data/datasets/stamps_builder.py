@@ -18,6 +18,7 @@ from etils import epath
 from mmjax.data import audio, images
 from mmjax.data.datasets import stamps_files
 from mmjax.data.errors import RecordError
+from mmjax.data.splits import is_test
 
 SPLITS = ('train', 'test')
 
@@ -73,7 +74,7 @@ class StampsBuilder(
       split: [
         (number, stamp)
         for number, stamp in enumerate(self._listing.stamps)
-        if stamps_files.is_test(stamp.text) == (split == 'test')
+        if is_test(stamp.text) == (split == 'test')
       ]
       for split in SPLITS
     }

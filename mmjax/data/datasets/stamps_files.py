@@ -63,21 +63,6 @@ class Listing:
   digest: str
 
 
-def is_test(text: str) -> bool:
-  """The fixed split: MD5 of the `.txt`'s path, divisible by 5."""
-  return _md5(text) % 5 == 0
-
-
-def split_of(text: str) -> str:
-  """'test', 'validation' or 'train'.
-
-  Validation is a seventh of what is not test, by an MD5 independent of that.
-  """
-  if is_test(text):
-    return 'test'
-  return 'validation' if _md5(f'validation:{text}') % 7 == 0 else 'train'
-
-
 def scan(root: str, *, categories: Sequence[str]) -> Listing:
   """Lists the stamps of a folder; opens no file.
 
@@ -171,8 +156,3 @@ def _stamps(files: Mapping[str, str]) -> list[StampFiles]:
         StampFiles(text=name, picture=picture, speech=speech.get(stem, {}))
       )
   return stamps
-
-
-def _md5(text: str) -> int:
-  digest = hashlib.md5(text.encode(), usedforsecurity=False)
-  return int(digest.hexdigest(), 16)

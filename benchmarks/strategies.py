@@ -1,0 +1,126 @@
+"""One config under jit, under pmap and in two processes: the same run.
+
+Trains on eight devices, fake ones where there is no accelerator, and compares
+what the runs logged and what their final evaluations say.
+
+  python benchmarks/strategies.py --workdir runs/strategies [--steps 100]
+"""
+
+import argparse
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+DEVICES = 8
+WAYS = {'jit': (1, 'jit'), 'pmap': (1, 'pmap'), 'two processes': (2, 'jit')}
+
+
+def run(
+  config: Path,
+  workdir: Path,
+  *,
+  processes: int,
+  strategy: str,
+  options: Sequence[str] = (),
+) -> dict[str, float]:
+  """Trains in so many processes; returns the final evaluation.
+
+  Raises:
+    RuntimeError: a process failed; the message is what it said last.
+  """
+  with socket.socket() as free:
+    free.bind(('localhost', 0))
+    coordinator = f'localhost:{free.getsockname()[1]}'
+  command = [
+    *(sys.executable, str(ROOT / 'train.py'), '--config', str(config)),
+    *('--workdir', str(workdir), '--strategy', strategy, *options),
+  ]
+  flag = f'--xla_force_host_platform_device_count={DEVICES // processes}'
+  started = []
+  for process in range(processes):
+    together = []
+    if processes > 1:
+      together = [
+        *('--coordinator', coordinator, '--processes', str(processes)),
+        *('--process', str(process)),
+      ]
+    started.append(
+      subprocess.Popen(
+        [*command, *together],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, 'XLA_FLAGS': flag},
+      )
+    )
+  said = [process.communicate() for process in started]
+  for process, (_, err) in zip(started, said, strict=True):
+    if process.returncode:
+      raise RuntimeError(err[-2000:])
+  return json.loads(said[0][0].splitlines()[-1])
+
+
+def losses(workdir: Path) -> dict[int, float]:
+  """Step -> training loss, from a run's log."""
+  lines = (workdir / 'metrics.jsonl').read_text().splitlines()
+  rows = [json.loads(line) for line in lines]
+  return {row['step']: row['loss'] for row in rows if row['split'] == 'train'}
+
+
+def compare(
+  config: Path, workdir: Path, options: Sequence[str] = ()
+) -> dict[str, dict[str, float]]:
+  """Largest differences from jit in one process, by way of running."""
+  results = {
+    name: run(
+      config,
+      workdir / name.replace(' ', '_'),
+      processes=processes,
+      strategy=strategy,
+      options=options,
+    )
+    for name, (processes, strategy) in WAYS.items()
+  }
+  want, want_losses = results['jit'], losses(workdir / 'jit')
+  found = {}
+  for name, result in results.items():
+    logged = losses(workdir / name.replace(' ', '_'))
+    if logged.keys() != want_losses.keys() or result.keys() != want.keys():
+      raise RuntimeError(f'{name} logged other steps or numbers than jit')
+    found[name] = {
+      'loss': max(abs(logged[s] - want_losses[s]) for s in want_losses),
+      'evaluation': max(abs(result[key] - want[key]) for key in want),
+      'fused accuracy': result['eval/fused/accuracy'],
+    }
+  return found
+
+
+def main() -> None:
+  """Prints the table and one JSON line."""
+  parser = argparse.ArgumentParser(
+    description=__doc__.splitlines()[0],
+    epilog='All other options go to the config, such as --steps 100.',
+  )
+  parser.add_argument('--workdir', type=Path, required=True)
+  parser.add_argument(
+    '--config', type=Path, default=ROOT / 'configs' / 'digits.py'
+  )
+  args, options = parser.parse_known_args()
+  found = compare(args.config, args.workdir, options)
+  print('| 8 devices | accuracy | losses differ by | evaluation differs by |')
+  print('|---|---|---|---|')
+  for name, row in found.items():
+    print(
+      f'| {name} | {row["fused accuracy"]:.4f} | {row["loss"]:.1e} | '
+      f'{row["evaluation"]:.1e} |'
+    )
+  print(json.dumps(found))
+
+
+if __name__ == '__main__':
+  main()

@@ -1,0 +1,36 @@
+"""Fixed splits by hash: they stay when examples are added or reordered."""
+
+import hashlib
+
+
+def is_test(name: str) -> bool:
+  """Whether the MD5 of the example's name is divisible by 5."""
+  return _md5(name) % 5 == 0
+
+
+def split_of(name: str) -> str:
+  """'test', 'validation' or 'train'.
+
+  Validation is a seventh of what is not test, by an MD5 independent of that.
+  """
+  if is_test(name):
+    return 'test'
+  return 'validation' if _md5(f'validation:{name}') % 7 == 0 else 'train'
+
+
+def is_in(split: str, name: str, *, train_on: str) -> bool:
+  """Whether an example is in a split.
+
+  Args:
+    split: 'test', 'validation' or 'train'.
+    name: of the example.
+    train_on: 'train', or 'train_and_validation' for a 'train' that has both.
+  """
+  if split == 'train' and train_on == 'train_and_validation':
+    return not is_test(name)
+  return split == split_of(name)
+
+
+def _md5(text: str) -> int:
+  digest = hashlib.md5(text.encode(), usedforsecurity=False)
+  return int(digest.hexdigest(), 16)

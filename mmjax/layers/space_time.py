@@ -1,0 +1,80 @@
+"""Attention that looks along space, then along time."""
+
+import flax.linen as nn
+import jax.numpy as jnp
+from einops import rearrange
+from jaxtyping import Array, Bool, Float
+
+from mmjax.layers.attention import MultiHeadAttention
+from mmjax.layers.transformer import Block, Mlp, Transformer
+
+
+class SpaceTimeBlock(Block):
+  """Attention within each moment, then along each place, then an MLP.
+
+  Each stands behind a norm and beside a residual path. The cost grows with
+  `moments² + places²` instead of `(moments * places)²`. Model 3 of ViViT
+  (https://arxiv.org/abs/2103.15691).
+  """
+
+  moments: int = 1
+  """How many moments the tokens are of; all places of the first come first."""
+
+  @nn.compact
+  def __call__(
+    self,
+    x: Float[Array, 'b n d'],
+    context: None = None,
+    *,
+    mask: Bool[Array, 'b 1 1 n'] | None = None,
+    train: bool = False,
+  ) -> Float[Array, 'b n d']:
+    """Runs the block.
+
+    Args:
+      x: tokens.
+      context: of no meaning here.
+      mask: True where a token is real.
+      train: whether dropout is on.
+    """
+    del context
+    b, n, _ = x.shape
+    real = jnp.ones((b, n), bool) if mask is None else mask[:, 0, 0]
+    drop = nn.Dropout(self.dropout, deterministic=not train)
+    sizes = {'b': b, 'f': self.moments}
+    for name, split, join in (
+      ('space', 'b (f s) ... -> (b f) s ...', '(b f) s d -> b (f s) d'),
+      ('time', 'b (f s) ... -> (b s) f ...', '(b s) f d -> b (f s) d'),
+    ):
+      y = nn.LayerNorm(name=f'{name}_norm')(x)
+      seen = rearrange(real, split, f=self.moments)[:, None, None]
+      y = MultiHeadAttention(self.heads, self.attend, name=name)(
+        rearrange(y, split, f=self.moments), mask=seen
+      )
+      x = x + drop(rearrange(y, join, **sizes))
+    y = nn.LayerNorm(name='mlp_norm')(x)
+    mlp = Mlp(
+      int(x.shape[-1] * self.mlp_ratio),
+      activation=self.activation,
+      dropout=self.dropout,
+      name='mlp',
+    )
+    return x + drop(mlp(y, train=train))
+
+
+class SpaceTimeTransformer(Transformer):
+  """A stack of blocks that look along space, then along time."""
+
+  moments: int = 1
+  """How many moments the tokens are of; all places of the first come first."""
+
+  def _block(self, name: str) -> SpaceTimeBlock:
+    return SpaceTimeBlock(
+      heads=self.heads,
+      mlp_ratio=self.mlp_ratio,
+      dropout=self.dropout,
+      activation=self.activation,
+      attend=self.attend,
+      moments=self.moments,
+      name=name,
+    )

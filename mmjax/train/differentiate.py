@@ -1,0 +1,94 @@
+"""Gradients of a loss over a batch, in one piece or in exact micro-batches."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from einops import rearrange
+
+from mmjax.types import Batch, Outputs
+
+Forward = Callable[[Any, Batch], tuple[Outputs, Any]]
+"""`(params, batch) -> (outputs, changed collections)`."""
+Loss = Callable[[Outputs, Batch], tuple[jax.Array, Any]]
+"""`(outputs, batch) -> (loss, metrics)`, over all examples together."""
+
+
+def at_once(forward: Forward, loss: Loss, params: Any, batch: Batch):
+  """Differentiates through model and loss at once.
+
+  Returns:
+    `((loss, (metrics, changed)), gradients)`.
+  """
+
+  def losses(params):
+    outputs, changed = forward(params, batch)
+    total, metrics = loss(outputs, batch)
+    return total, (metrics, changed)
+
+  return jax.value_and_grad(losses, has_aux=True)(params)
+
+
+def in_parts(
+  forward: Forward, loss: Loss, params: Any, batch: Batch, *, parts: int
+):
+  """Differentiates the loss of the whole batch, a micro-batch at a time.
+
+  The model runs over each micro-batch and only its outputs are kept; the loss
+  sees those of all examples, negatives included; then each micro-batch runs
+  again and is differentiated against its share of the outputs' gradient. So
+  it is exact for every objective, for one more forward pass: GradCache
+  (https://arxiv.org/abs/2101.06983). What the model's collections would become
+  is dropped.
+
+  Args:
+    forward: the model; equal for an example in whatever batch it stands.
+    loss: of the outputs; those in `outputs['shared']` have no batch axis.
+    params: where to differentiate.
+    batch: all examples.
+    parts: number of micro-batches; it divides the batch.
+
+  Returns:
+    `((loss, (metrics, None)), gradients)`.
+  """
+  pieces = jax.tree.map(lambda x: _split(x, parts), batch)
+  outputs = jax.lax.map(lambda piece: forward(params, piece)[0], pieces)
+  shared = jax.tree.map(lambda x: x[0], outputs.get('shared', {}))
+  own = jax.tree.map(_join, _without_shared(outputs))
+  (total, metrics), (own_gradient, shared_gradient) = jax.value_and_grad(
+    lambda own, shared: loss({**own, 'shared': shared}, batch),
+    argnums=(0, 1),
+    has_aux=True,
+  )(own, shared)
+  # Each micro-batch computes the shared values anew, and answers for a part.
+  shared_gradient = jax.tree.map(lambda x: x / parts, shared_gradient)
+
+  def replay(sums, piece):
+    piece, gradient = piece
+
+    def outputs(params):
+      outputs = forward(params, piece)[0]
+      return _without_shared(outputs), outputs.get('shared', {})
+
+    pull_back = jax.vjp(outputs, params)[1]
+    gradients = pull_back((gradient, shared_gradient))[0]
+    return jax.tree.map(jnp.add, sums, gradients), None
+
+  split_gradient = jax.tree.map(lambda x: _split(x, parts), own_gradient)
+  zeros = jax.tree.map(jnp.zeros_like, params)
+  gradients, _ = jax.lax.scan(replay, zeros, (pieces, split_gradient))
+  return (total, (metrics, None)), gradients
+
+
+def _without_shared(outputs: Outputs) -> dict[str, Any]:
+  return {name: x for name, x in outputs.items() if name != 'shared'}
+
+
+def _split(x, parts: int):
+  """Every `parts`-th row, so that each device splits only rows of its own."""
+  return rearrange(x, '(b m) ... -> m b ...', m=parts)
+
+
+def _join(x):
+  return rearrange(x, 'm b ... -> (b m) ...')

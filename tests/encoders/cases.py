@@ -1,0 +1,144 @@
+"""Every encoder, tiny, with an array for it and a mask."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from mmjax.encoders.audio import AudioSpectrogramTransformer
+from mmjax.encoders.audio_convnet import AudioConvNet, WaveformConvNet
+from mmjax.encoders.bag import BagOfVectors
+from mmjax.encoders.convnet import ConvNet
+from mmjax.encoders.convolutional import ConvolutionalEncoder
+from mmjax.encoders.image import ViT
+from mmjax.encoders.recurrent import Recurrent
+from mmjax.encoders.resnet import ResNet
+from mmjax.encoders.sensor import SensorTransformer
+from mmjax.encoders.tabular import TabularEncoder
+from mmjax.encoders.text import TextTransformer
+from mmjax.encoders.video import VideoTransformer
+from mmjax.layers.bert import BertEmbedding, NoPositions
+from mmjax.layers.doors import SeriesDoor, TextDoor
+from mmjax.layers.embed import LearnedPositions, NgramEmbedding
+from mmjax.layers.norms import BatchNorm, GroupNorm
+from mmjax.layers.spectrogram import LogMel
+
+SMALL = {'width': 16, 'depth': 1, 'heads': 2}
+MEL = LogMel(n_fft=256, hop=80, mels=16)
+FOUR_GROUPS = GroupNorm(groups=4)
+TUBELETS = {**SMALL, 'width': 24, 'tubelet': (2, 4)}
+CHANNELS = SeriesDoor(mean=(1.0, 2.0, 3.0), std=(4.0, 5.0, 6.0))
+
+ENCODERS = {
+  'image': ViT(patch_size=4, class_token=True, **SMALL),
+  'convolutional_image': ConvolutionalEncoder(
+    widths=(8, 16), patch_size=2, groups=4, color_bins=2
+  ),
+  'convnet_image': ConvNet(widths=(8, 8)),
+  'resnet_image': ResNet(layers=(1, 1), width=8, norm=FOUR_GROUPS),
+  'batchnorm_image': ResNet(layers=(1,), width=8, norm=BatchNorm()),
+  'text': TextTransformer(embed=NgramEmbedding(buckets=64), **SMALL),
+  'causal_text': TextTransformer(
+    causal=True, scan=True, remat='projections', **SMALL
+  ),
+  'bert_text': TextTransformer(
+    embed=BertEmbedding(positions=LearnedPositions(), separator=9),
+    positions=NoPositions(),
+    **SMALL,
+  ),
+  'bag_text': BagOfVectors(width=8),
+  'recurrent_text': Recurrent(
+    door=TextDoor(width=8), hidden=8, width=8, directions='both'
+  ),
+  'audio': AudioSpectrogramTransformer(
+    spectrogram=MEL, patch_size=(4, 8), **SMALL
+  ),
+  'convnet_audio': AudioConvNet(spectrogram=MEL, widths=(8,), norm=FOUR_GROUPS),
+  'waveform_audio': WaveformConvNet(widths=(8, 8), norm=FOUR_GROUPS),
+  'recurrent_audio': Recurrent(door=MEL, cell='gru', hidden=8, width=8),
+  'sensor': SensorTransformer(door=CHANNELS, **SMALL),
+  'recurrent_sensor': Recurrent(
+    door=CHANNELS, hidden=8, width=8, directions='both', depth=2
+  ),
+  'video': VideoTransformer(**TUBELETS),
+  'factorised_video': VideoTransformer(
+    attention='factorised', scan=True, **TUBELETS
+  ),
+  'tabular': TabularEncoder(categories=(5, 6), **SMALL),
+}
+# Those whose tokens do not depend on the length of the array.
+OVER_TIME = [
+  name
+  for name in ENCODERS
+  if name.split('_')[-1] in ('audio', 'sensor', 'video')
+  or name == 'recurrent_text'
+]
+
+
+def make(name, rng):
+  """An encoder, a batch of four for it, and the mask; the second is absent."""
+  modality = name.split('_')[-1]
+  array, mask = {
+    'image': _images,
+    'text': _texts,
+    'audio': _sounds,
+    'sensor': _series,
+    'video': _videos,
+    'tabular': _rows,
+  }[modality](rng)
+  return ENCODERS[name], array, mask
+
+
+def _images(rng):
+  image = rng.random((4, 8, 8, 3)).astype(np.float32)
+  return image, np.array([True, False, True, False])
+
+
+def _texts(rng):
+  text = rng.integers(4, 260, size=(4, 9)).astype(np.int32)
+  return text, _lengths(text, [9, 0, 3, 1])
+
+
+def _sounds(rng):
+  audio = rng.normal(size=(4, 2_000)).astype(np.float32)
+  return audio, _lengths(audio, [2_000, 0, 777, 1])
+
+
+def _series(rng):
+  series = rng.normal(size=(4, 11, 3)).astype(np.float32)
+  return series, _lengths(series, [11, 0, 5, 1])
+
+
+def _videos(rng):
+  video = rng.random((4, 5, 8, 8, 3)).astype(np.float32)
+  return video, _lengths(video, [5, 0, 3, 1])
+
+
+def _rows(rng):
+  columns = {
+    'numeric': rng.normal(size=(4, 3)).astype(np.float32),
+    'categorical': rng.integers(0, 5, size=(4, 2)).astype(np.int32),
+  }
+  cells = np.array([[1, 1, 1, 1, 1], [0] * 5, [0, 1, 0, 0, 1], [1, 0, 0, 0, 0]])
+  return columns, {'numeric': cells[:, :3] > 0, 'categorical': cells[:, 3:] > 0}
+
+
+def _lengths(array, lengths):
+  return np.arange(array.shape[1])[None] < np.array(lengths)[:, None]
+
+
+def make_variables(module, *args):
+  """Random variables of the right shapes, without compiling initialisers.
+
+  Averages, which have variances among them, are positive.
+  """
+  key, rng = jax.random.key(0), np.random.default_rng(1)
+  shapes = dict(jax.eval_shape(lambda k: module.init(k, *args), key))
+
+  def draw(shape, positive):
+    x = rng.normal(size=shape.shape) * 0.3
+    return jnp.asarray(abs(x) + 0.5 if positive else x, shape.dtype)
+
+  return {
+    name: jax.tree.map(lambda s, p=name != 'params': draw(s, p), tree)
+    for name, tree in shapes.items()
+  }
