@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from mmjax.train.errors import disk_errors
 from mmjax.train.evaluate import evaluate
 from mmjax.train.logs import Logs, say
 from mmjax.train.program import Program, make_program
-from mmjax.train.report import write_report
+from mmjax.train.report import draw_figures, write_report
 from mmjax.train.run import Run
 from mmjax.train.state import TrainState
 from mmjax.train.warm_start import Plan, plan_warm_start
@@ -111,6 +112,10 @@ def score(
       tables=found.tables,
     )
     say(f'report: {workdir / "report" / "index.html"}')
+  else:
+    # A figure may ask all processes for the rows that they hold.
+    with tempfile.TemporaryDirectory() as folder:
+      draw_figures(Path(folder), found.figures)
   return {'step': step, **results}
 
 

@@ -85,14 +85,14 @@ def write_report(
   for name, table in tables.items():
     (folder / f'{name}.json').write_text(json.dumps(table, indent=2) + '\n')
   logged = curves.read_metrics(workdir / 'metrics.jsonl')
-  pictures = _draw_all(
+  pictures = draw_figures(
     folder,
     {
       'loss': lambda path: curves.draw_losses(path, logged),
       'validation': lambda path: curves.draw_scores(path, logged),
     },
   )
-  more = _draw_all(folder, figures)
+  more = draw_figures(folder, figures)
   escaped = html.escape(title)
   parts = [
     '<!doctype html>',
@@ -114,10 +114,14 @@ def write_report(
   return page
 
 
-def _draw_all(
+def draw_figures(
   folder: Path, figures: Mapping[str, Callable[[Path], object]]
 ) -> dict[str, str | Exception | None]:
-  """Name -> file name of the picture, None without one, or what went wrong."""
+  """Draws each into a PNG of the folder, in their order.
+
+  Returns:
+    Name -> file name of the picture, None without one, or what went wrong.
+  """
   drawn, taken = {}, set()
   for name, draw in figures.items():
     stem = re.sub(r'[^A-Za-z0-9]+', '_', name).strip('_') or 'figure'
