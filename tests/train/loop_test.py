@@ -6,6 +6,7 @@ A real program takes seconds to compile; this one learns the mean of the labels.
 import json
 import os
 import resource
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -19,6 +20,7 @@ import pytest
 from mmjax.data import pipeline
 from mmjax.data.datasets.digits import Digits
 from mmjax.main import main
+from mmjax.metrics import Evaluation
 from mmjax.train import loop
 from mmjax.train.checkpoint import Checkpoints
 from mmjax.train.config import Config
@@ -237,3 +239,19 @@ def test_how_a_run_ends_is_its_exit_code(
   config = Path(__file__).with_name('tiny.py')
   assert main(['--config', str(config), '--workdir', str(tmp_path)]) == code
   assert capsys.readouterr().err == said
+
+
+def test_every_process_draws_and_only_the_first_one_writes(
+  run, tmp_path, monkeypatch
+):
+  # A figure may gather rows that several processes hold.
+  run(steps=2)
+  report = tmp_path / 'run' / 'report'
+  shutil.rmtree(report)
+  drawn = []
+  found = Evaluation({}, {'gallery': drawn.append})
+  monkeypatch.setattr(loop, 'evaluate', lambda *_, **__: found)
+  monkeypatch.setattr(loop.processes, 'is_first', lambda: False)
+  loop.evaluate_last(CONFIG, tmp_path / 'run')
+  assert [path.name for path in drawn] == ['gallery.png']
+  assert not report.exists()
