@@ -8,7 +8,7 @@ import numpy as np
 from scipy import special
 from sklearn import metrics
 
-from mmjax.evaluators import figures, rows
+from mmjax.evaluators import figures, heads, rows
 from mmjax.metrics import Evaluation
 from mmjax.types import InputError
 
@@ -83,19 +83,20 @@ class Binary:
     )
 
   def _answers(self, predict, batches) -> tuple[np.ndarray, np.ndarray]:
-    logits, targets = [np.zeros(0)], [np.zeros(0, int)]
-    for batch in batches(self.view):
-      target = rows.column(batch, self.target).astype(int)
-      counted = rows.real(batch) & (target >= 0)
-      outputs = predict(rows.only(batch, self.given))
-      new = rows.host(rows.pick(outputs['logits'], self.head, what='head'))
-      if new.shape[1:] != (1,):
-        raise InputError(
-          f'head {self.head!r} has {new.shape[-1]} logits; one is wanted'
-        )
-      logits.append(new[counted, 0].astype(float))
-      targets.append(target[counted])
-    logit, target = np.concatenate(logits), np.concatenate(targets)
+    found = heads.answers(
+      predict,
+      batches,
+      head=self.head,
+      target=self.target,
+      view=self.view,
+      only=self.given,
+    )
+    if found.given.shape[1:] != (1,):
+      raise InputError(
+        f'head {self.head!r} has {found.given.shape[-1]} logits; one is wanted'
+      )
+    known = found.target >= 0
+    logit, target = found.given[known, 0], found.target[known].astype(int)
     if target.size and target.max() > 1:
       raise InputError(f'{self.target} {target.max()} is neither 0 nor 1')
     return logit, target

@@ -6,6 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from mmjax.fusion.project import one_token
 from mmjax.masking import present, where_real
 from mmjax.types import Tokens
 
@@ -47,6 +48,6 @@ class ConcatDense(nn.Module):
       for name, pool in self.pools.items()
     ]
     x = jnp.concatenate(vectors, axis=-1)
-    x = jax.nn.relu(nn.Dense(self.width, name='dense')(x))[:, None]
+    x = jax.nn.relu(nn.Dense(self.width, name='dense')(x))
     x = nn.Dropout(self.dropout, deterministic=not train)(x)
-    return Tokens(x, jnp.ones(x.shape[:2], bool))
+    return one_token(x)
