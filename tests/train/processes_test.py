@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import mean_config
 import pytest
 
 from mmjax.train import processes
@@ -79,6 +80,17 @@ def _goes_on(workdir, both):
   raise AssertionError('never got there')
 
 
+def _between_saves(workdir):
+  """Waits until the newest checkpoint is whole and the next one is not near."""
+  every = mean_config.get_config().checkpoint.every
+  for _ in range(3000):
+    newest, since = divmod(_count(workdir), every)
+    if since <= every // 2 and str(newest * every) in _steps(workdir):
+      return
+    time.sleep(0.01)
+  raise AssertionError('always saving')
+
+
 def _ends(both):
   said = [process.communicate(timeout=120) for process in both]
   return [process.returncode for process in both], [err for _, err in said]
@@ -133,7 +145,8 @@ def test_two_processes_stop_save_fall_back_and_fail_together(start, tmp_path):
   # One cannot go on: neither does it keep the other waiting.
   both = start('--steps', '1000')
   _goes_on(workdir, both)
-  # At once, for a save may be writing there.
+  # Not during a save: TensorStore may wait for a file whose folder has gone.
+  _between_saves(workdir)
   (workdir / 'checkpoints').rename(workdir / 'elsewhere')
   (workdir / 'checkpoints').write_text('in the way')
   since = time.monotonic()
