@@ -17,19 +17,16 @@ import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
-from mmjax.train import processes
-from mmjax.train.checksums import find_damage, write_checksums
+from mmjax.train.checksums import write_checksums
 from mmjax.train.config import Checkpointing
 from mmjax.train.errors import RunError, bytes_free
 from mmjax.train.logs import say
+from mmjax.train.newest import UNFINISHED, find_newest
 from mmjax.train.state import TrainState
 from mmjax.types import InputError
 
 SCHEMA = 1
 """Another number wherever another mmjax could not read what this one saves."""
-_UNFINISHED = '.orbax-checkpoint-tmp'
-# What Orbax reads of every checkpoint, not only of the one that it restores.
-_SMALL = ('meta/', 'metrics/')
 
 
 class Checkpoints:
@@ -48,7 +45,7 @@ class Checkpoints:
       InputError: there are checkpoints, but every one is damaged.
     """
     self._folder = folder.absolute()
-    self._newest = _newest_whole(self._folder, repair=options is not None)
+    self._newest = find_newest(self._folder, repair=options is not None)
     self._saving: int | None = None
     self._failure = _Failure()
     logging.getLogger('absl').addFilter(self._failure)
@@ -207,7 +204,7 @@ class Checkpoints:
       for path in self._folder.glob(f'{self._saving}*')
       if path.name.split('.')[0] == str(self._saving)
       # On object storage, which cannot rename, the name is the final one.
-      and (_UNFINISHED in path.name or path.name == str(self._saving))
+      and (UNFINISHED in path.name or path.name == str(self._saving))
     ]
     write_checksums(folder)
 
@@ -217,61 +214,6 @@ class Checkpoints:
       f'checkpoint {self._saving} could not be saved in {self._folder} '
       f'({bytes_free(self._folder)}); the older ones are whole: {reason[0]}'
     )
-
-
-def _newest_whole(folder: Path, *, repair: bool) -> int | None:
-  """Finds the newest checkpoint that its checksums hold for."""
-  steps = sorted(map(int, filter(str.isdigit, _names(folder))), reverse=True)
-  steps = processes.agree(steps)
-  damage: dict[int, str] = {}
-  newest = None
-  for step in steps:
-    one = folder / str(step)
-    share = jax.process_index(), jax.process_count()
-    if newest is None:
-      found = find_damage(one, share=share)
-    else:
-      found = find_damage(one, under=_SMALL) if repair else None
-    found = processes.first_reason(found)
-    if found is not None:
-      damage[step] = found
-    elif newest is None:
-      newest = step
-  if damage and newest is None:
-    said = '; '.join(f'{step}: {why}' for step, why in damage.items())
-    raise InputError(
-      f'every checkpoint in {folder} is damaged ({said}); restore one, or move '
-      'them away to start anew'
-    )
-  if repair:
-    for name in _names(folder):
-      if _UNFINISHED in name:
-        say(f'warning: checkpoint {name.split(".")[0]} was not finished')
-  for step, why in damage.items():
-    said = f'warning: checkpoint {folder / str(step)} is damaged: {why}'
-    if repair:
-      # Orbax refuses to save a step that is older than one it sees.
-      away = _free_name(folder / f'{step}.corrupt')
-      said += f'; it is now {away.name}'
-      if jax.process_index() == 0:
-        (folder / str(step)).rename(away)
-    say(f'{said}; using {newest}')
-  processes.wait('checkpoints checked')
-  return newest
-
-
-def _names(folder: Path) -> list[str]:
-  if not folder.is_dir():
-    return []
-  return sorted(path.name for path in folder.iterdir() if path.is_dir())
-
-
-def _free_name(path: Path) -> Path:
-  found, number = path, 1
-  while found.exists():
-    number += 1
-    found = path.with_name(f'{path.name}-{number}')
-  return found
 
 
 class _Failure(logging.Filter):
