@@ -99,9 +99,10 @@ class Config:
   """Probability that training hides a modality of an example, by modality."""
   balance: Balance = Balance()
   """How often training meets each class."""
-  compute_dtype: Literal['auto', 'float32', 'bfloat16'] = 'auto'
+  compute_dtype: Literal['auto', 'float32', 'bfloat16', 'float64'] = 'auto'
   """Precision of the model; `auto` is bfloat16 on accelerators. Parameters and
-  optimiser are float32 in any case."""
+  optimiser are float32 with all but float64, which is to compare runs with and
+  needs JAX_ENABLE_X64=1."""
   strategy: Literal['jit', 'pmap'] = 'jit'
   """How devices share the work: `jit` over the mesh, or `pmap`, which keeps all
   parameters on each device."""

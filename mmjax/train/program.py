@@ -78,7 +78,12 @@ def make_program(
   dtype = _dtype(config.compute_dtype, mesh)
   init_key, step_key = jax.random.split(jax.random.key(config.seed))
   tx = config.optimizer.build(config.steps)
-  init = make_init(config.model, tx, ema=config.ema_decay > 0)
+  init = make_init(
+    config.model,
+    tx,
+    ema=config.ema_decay > 0,
+    dtype=jnp.promote_types(dtype, jnp.float32),
+  )
   step = functools.partial(
     make_train_step,
     config.model,
@@ -175,4 +180,8 @@ def _dtype(name: str, mesh: Mesh) -> Any:
   if name == 'auto':
     on_cpu = mesh.devices.flat[0].platform == 'cpu'
     return jnp.float32 if on_cpu else jnp.bfloat16
+  if name == 'float64' and not jax.config.read('jax_enable_x64'):
+    raise InputError(
+      'compute_dtype float64 needs JAX_ENABLE_X64=1 in the environment'
+    )
   return jnp.dtype(name)

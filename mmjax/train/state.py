@@ -17,7 +17,7 @@ class TrainState(NamedTuple):
 
   Attributes:
     step: steps done; also the position in the data.
-    params: the model's parameters, float32.
+    params: the model's parameters, float32 (or float64: see `make_init`).
     opt_state: what the optimiser remembers.
     ema: moving average of the parameters, or None.
     collections: the model's other variables, such as batch statistics.
@@ -31,7 +31,11 @@ class TrainState(NamedTuple):
 
 
 def make_init(
-  model: nn.Module, tx: optax.GradientTransformation, *, ema: bool = False
+  model: nn.Module,
+  tx: optax.GradientTransformation,
+  *,
+  ema: bool = False,
+  dtype: Any = jnp.float32,
 ) -> Callable[[PRNGKeyArray, Batch], TrainState]:
   """Makes the pure function that creates a state.
 
@@ -42,19 +46,28 @@ def make_init(
     model: called as `model(batch, train=False)`.
     tx: the optimiser.
     ema: whether a moving average of the parameters is kept.
+    dtype: of the parameters and other variables, float32 or float64.
 
   Returns:
     `init(key, batch) -> TrainState`; only the batch's shapes matter.
   """
 
   def init(key: PRNGKeyArray, batch: Batch) -> TrainState:
-    variables = dict(model.init(key, batch, train=False))
+    variables = cast(dict(model.init(key, batch, train=False)), dtype)
     params = variables.pop('params')
     step = jnp.zeros((), jnp.int32)
     average = jax.tree.map(jnp.copy, params) if ema else None
     return TrainState(step, params, tx.init(params), average, variables)
 
   return init
+
+
+def cast(tree: Any, dtype: Any) -> Any:
+  """Casts the floating-point leaves."""
+  return jax.tree.map(
+    lambda x: x.astype(dtype) if jnp.issubdtype(x.dtype, jnp.floating) else x,
+    tree,
+  )
 
 
 def count_parameters(params: Any) -> int:

@@ -19,7 +19,7 @@ from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
 from mmjax.metrics import Ratio, psum, weighted
 from mmjax.train import activations, differentiate, dropout
-from mmjax.train.state import TrainState
+from mmjax.train.state import TrainState, cast
 from mmjax.types import Batch, Outputs, Term
 
 Metrics = dict[str, Ratio]
@@ -190,11 +190,3 @@ def make_predict(
     return outputs
 
   return predict
-
-
-def cast(params: Any, dtype: Any) -> Any:
-  """Casts the floating-point leaves."""
-  return jax.tree.map(
-    lambda x: x.astype(dtype) if jnp.issubdtype(x.dtype, jnp.floating) else x,
-    params,
-  )
