@@ -24,9 +24,9 @@ import jax
 import numpy as np
 from zoo import vary, zoo
 
+from mmjax.data import pipeline
 from mmjax.train.config import Config, load_config
 from mmjax.train.loop import evaluate_last, train
-from mmjax.train.program import make_program
 
 ROOT = Path(__file__).parents[1]
 
@@ -51,7 +51,8 @@ def measure(config: Config, source: Path) -> dict[str, float]:
     for size in range(1, len(names))
     for subset in itertools.combinations(names, size)
   ]
-  params = make_program(config).state.params
+  batch = next(iter(pipeline.eval_batches(config.data, 'test', batch_size=1)))
+  params = jax.eval_shape(config.model.init, jax.random.key(0), batch)['params']
   own = {k: v for k, v in params.items() if k.startswith(('fusion', 'heads'))}
   accuracies = [found[f'eval/{subset}/accuracy'] for subset in subsets]
   return {

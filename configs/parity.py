@@ -43,7 +43,9 @@ def get_config() -> Config:
     },
     # Nothing is learned for a while, then all at once: the rate must not have
     # gone down before.
-    optimizer=AdamW(peak_lr=1e-3, weight_decay=0.01, decay=Constant()),
+    optimizer=AdamW(
+      peak_lr=1e-3, weight_decay=0.01, warmup=0.1, decay=Constant()
+    ),
     batch_size=128,
     steps=1000,
     checkpoint=Checkpointing(every=500),

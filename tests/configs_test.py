@@ -25,11 +25,20 @@ PARAMETERS = {
   'scaling': 281_911_298,
   'spam': 2_101_505,
   'stamps': 22_292_879,
+  'stamps_fusion': 2_413_424,
   'vowels': 72_777,
 }
 # They need data that is installed beside mmjax, and stamps are decoded at
 # first, which takes a minute or two.
-ON_DATA = ('emoji', 'fashion', 'motions', 'spam', 'stamps', 'vowels')
+ON_DATA = (
+  'emoji',
+  'fashion',
+  'motions',
+  'spam',
+  'stamps',
+  'stamps_fusion',
+  'vowels',
+)
 NAMES = [
   pytest.param(name, marks=pytest.mark.slow if name in ON_DATA else ())
   for name in PARAMETERS
