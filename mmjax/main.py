@@ -71,7 +71,7 @@ def _fail(code: int, text: str) -> int:
   return code
 
 
-def _keep_compiled() -> None:
+def keep_compiled() -> None:
   """Turns the persistent cache of compiled programs on, where nobody has."""
   if jax.config.values['jax_compilation_cache_dir'] is None:
     cache = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
@@ -144,7 +144,7 @@ def _main(argv: list[str]) -> int:
   if topology is not None:
     print(json.dumps(plan(config, topology, own.workdir)))
     return 0
-  _keep_compiled()
+  keep_compiled()
   hush_failed_saves()
   if own.evaluate:
     results = evaluate_last(config, own.workdir)

@@ -13,7 +13,7 @@ TINY = 'tests/train/tiny.py'
 def run(tmp_path, capsys, monkeypatch, request):
   monkeypatch.chdir(request.config.rootpath)
   # What is set for a process would stay for the tests that follow.
-  monkeypatch.setattr(main_module, '_keep_compiled', lambda: None)
+  monkeypatch.setattr(main_module, 'keep_compiled', lambda: None)
   monkeypatch.setattr(main_module, 'hush_failed_saves', lambda: None)
 
   def run(*options, config=TINY):
@@ -124,11 +124,11 @@ def test_compiled_programs_are_kept_where_nobody_says_otherwise(
   monkeypatch.delenv('JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS', False)
   try:
     jax.config.update(names[0], None)
-    main_module._keep_compiled()
+    main_module.keep_compiled()
     assert jax.config.values[names[0]] == str(tmp_path / 'mmjax' / 'compiled')
     assert jax.config.values[names[1]] < 1
     jax.config.update(names[0], '/elsewhere')
-    main_module._keep_compiled()
+    main_module.keep_compiled()
     assert jax.config.values[names[0]] == '/elsewhere'
   finally:
     for name, value in old.items():

@@ -234,7 +234,7 @@ def test_how_a_run_ends_is_its_exit_code(
     raise error
 
   monkeypatch.setattr('mmjax.main.train', train)
-  monkeypatch.setattr('mmjax.main._keep_compiled', lambda: None)
+  monkeypatch.setattr('mmjax.main.keep_compiled', lambda: None)
   monkeypatch.setattr('mmjax.main.hush_failed_saves', lambda: None)
   config = Path(__file__).with_name('tiny.py')
   assert main(['--config', str(config), '--workdir', str(tmp_path)]) == code
