@@ -100,6 +100,7 @@ def _one_device_state():
   )
 
 
+@pytest.mark.slow
 def test_stopped_killed_and_started_again_it_ends_bit_for_bit_the_same(
   start, whole, tmp_path
 ):
