@@ -15,11 +15,27 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parents[1]
 DEVICES = 8
 NEAR = 1e-5
-WAYS = {'jit': (1, 'jit'), 'pmap': (1, 'pmap'), 'two processes': (2, 'jit')}
+
+
+class Way(NamedTuple):
+  """How many processes, which strategy, and the way to compare it with."""
+
+  processes: int
+  strategy: str
+  reference: str
+
+
+WAYS = {
+  'jit': Way(1, 'jit', 'jit'),
+  'pmap': Way(1, 'pmap', 'jit'),
+  'jit, two processes': Way(2, 'jit', 'jit'),
+  'pmap, two processes': Way(2, 'pmap', 'pmap'),
+}
 
 
 def run(
@@ -42,6 +58,7 @@ def run(
     *(sys.executable, str(ROOT / 'train.py'), '--config', str(config)),
     *('--workdir', str(workdir), '--strategy', strategy, *options),
   ]
+  flags = os.environ.get('XLA_FLAGS', '')
   flag = f'--xla_force_host_platform_device_count={DEVICES // processes}'
   started = []
   for process in range(processes):
@@ -57,7 +74,7 @@ def run(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, 'XLA_FLAGS': flag},
+        env={**os.environ, 'XLA_FLAGS': f'{flags} {flag}'},
       )
     )
   said = [process.communicate() for process in started]
@@ -76,32 +93,40 @@ def losses(workdir: Path) -> dict[int, float]:
 
 def compare(
   config: Path, workdir: Path, options: Sequence[str] = ()
-) -> dict[str, dict[str, float]]:
-  """How far each way of running is from jit in one process.
+) -> dict[str, dict[str, Any]]:
+  """How far each way of running is from its reference.
 
   Returns:
-    By way: `agreed`, the last step up to which all losses are within `NEAR`;
-    the largest difference of losses and of the final evaluation's numbers.
+    By way: `reference`; `agreed`, the last step up to which all losses are
+    within `NEAR`; the largest difference of losses and of the numbers of the
+    final evaluation.
   """
+  folders = {
+    name: workdir / name.replace(', ', '_').replace(' ', '_') for name in WAYS
+  }
   results = {
     name: run(
       config,
-      workdir / name.replace(' ', '_'),
-      processes=processes,
-      strategy=strategy,
+      folders[name],
+      processes=way.processes,
+      strategy=way.strategy,
       options=options,
     )
-    for name, (processes, strategy) in WAYS.items()
+    for name, way in WAYS.items()
   }
-  want, want_losses = results['jit'], losses(workdir / 'jit')
   found = {}
   for name, result in results.items():
-    logged = losses(workdir / name.replace(' ', '_'))
+    reference = WAYS[name].reference
+    want, want_losses = results[reference], losses(folders[reference])
+    logged = losses(folders[name])
     if logged.keys() != want_losses.keys() or result.keys() != want.keys():
-      raise RuntimeError(f'{name} logged other steps or numbers than jit')
+      raise RuntimeError(
+        f'{name} logged other steps or numbers than {reference}'
+      )
     apart = {s: abs(logged[s] - want_losses[s]) for s in sorted(want_losses)}
     near = itertools.takewhile(lambda x: x[1] <= NEAR, apart.items())
     found[name] = {
+      'reference': reference,
       'agreed': max((step for step, _ in near), default=0),
       'loss': max(apart.values()),
       'evaluation': max(abs(result[key] - want[key]) for key in want),
@@ -123,13 +148,14 @@ def main() -> None:
   args, options = parser.parse_known_args()
   found = compare(args.config, args.workdir, options)
   print(
-    f'| 8 devices | accuracy | losses within {NEAR:.0e} up to step | losses '
-    'differ by | evaluation differs by |'
+    '| 8 devices | accuracy | compared with | losses within '
+    f'{NEAR:.0e} up to step | losses differ by | evaluation differs by |'
   )
-  print('|---|---|---|---|---|')
+  print('|---|---|---|---|---|---|')
   for name, row in found.items():
     print(
-      f'| {name} | {row["fused accuracy"]:.4f} | {row["agreed"]} | '
+      f'| {name} | {row["fused accuracy"]:.4f} | {row["reference"]} | '
+      f'{row["agreed"]} | '
       f'{row["loss"]:.1e} | '
       f'{row["evaluation"]:.1e} |'
     )

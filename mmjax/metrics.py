@@ -5,7 +5,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Num
 
@@ -55,8 +54,3 @@ def correct(
 ) -> Bool[Array, ' b']:
   """Whether the largest logit is the target's."""
   return jnp.argmax(logits, axis=-1) == target
-
-
-def psum(tree, axis_name: str | None):
-  """Adds up over the devices of a mapped axis; identity without one."""
-  return tree if axis_name is None else jax.lax.psum(tree, axis_name)

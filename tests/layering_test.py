@@ -11,16 +11,18 @@ MAY_IMPORT = {
   'mmjax.types': set(),
   'mmjax.masking': {'mmjax.types'},
   'mmjax.paths': {'mmjax.types'},
+  'mmjax.collectives': set(),
   'mmjax.metrics': BASE,
   'mmjax.data': BASE,
-  'mmjax.objectives': BASE | {'mmjax.paths'},
+  'mmjax.objectives': BASE | {'mmjax.paths', 'mmjax.collectives'},
   # The mel filter bank, which reports draw with too, is NumPy and needs no JAX.
   'mmjax.layers': BASE | {'mmjax.data.mel'},
   'mmjax.encoders': BASE | {'mmjax.layers'},
   'mmjax.fusion': BASE | {'mmjax.layers'},
   'mmjax.models': BASE | {'mmjax.layers', 'mmjax.encoders', 'mmjax.fusion'},
   'mmjax.evaluators': BASE | {'mmjax.metrics', 'mmjax.data'},
-  'mmjax.train': BASE | {'mmjax.paths', 'mmjax.metrics', 'mmjax.data'},
+  'mmjax.train': BASE
+  | {'mmjax.paths', 'mmjax.collectives', 'mmjax.metrics', 'mmjax.data'},
   'mmjax.main': BASE | {'mmjax.train'},
 }
 # Tests, benchmarks and experiments are not part of the package; TensorFlow and

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from mmjax.collectives import gather
 from mmjax.masking import present
 from mmjax.types import Batch, Outputs, Term
 
@@ -33,20 +34,15 @@ def _compare(
   same: Array | None,
   axis_name: str | None,
 ) -> _Side:
-  def everywhere(x):
-    if axis_name is None:
-      return x
-    return jax.lax.all_gather(x, axis_name, tiled=True)
-
-  all_columns = everywhere(columns)
+  all_columns = gather(columns, axis_name)
   first = 0
   if axis_name is not None:
     first = jax.lax.axis_index(axis_name) * len(rows)
   places = jnp.arange(len(all_columns))
   own = places[None] == (first + jnp.arange(len(rows)))[:, None]
-  allowed = jnp.broadcast_to(everywhere(real)[None], own.shape)
+  allowed = jnp.broadcast_to(gather(real, axis_name)[None], own.shape)
   if same is not None:
-    allowed = allowed & (same[:, None] != everywhere(same)[None])
+    allowed = allowed & (same[:, None] != gather(same, axis_name)[None])
   return _Side(rows @ all_columns.T, own, allowed | own)
 
 

@@ -1,12 +1,14 @@
 """Matching of two modalities against hard negatives."""
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from mmjax.collectives import gather
 from mmjax.masking import masked_softmax, present
 from mmjax.types import Batch, Outputs, Term
 
@@ -51,10 +53,7 @@ class Matching:
       if missing:
         raise ValueError(f'pair {self.pair}: no {what} of {missing[0]!r}')
 
-    def everywhere(x):
-      if axis_name is None:
-        return x
-      return jax.lax.all_gather(x, axis_name, tiled=True)
+    everywhere = functools.partial(gather, axis_name=axis_name)
 
     mask = batch['mask']
     real = present(mask[left]) & present(mask[right]) & (batch['weight'] > 0)

@@ -17,7 +17,8 @@ import optax
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 
-from mmjax.metrics import Ratio, psum, weighted
+from mmjax.collectives import psum
+from mmjax.metrics import Ratio, weighted
 from mmjax.train import activations, differentiate, dropout
 from mmjax.train.state import TrainState, cast
 from mmjax.types import Batch, Outputs, Term
