@@ -2,8 +2,8 @@
 
 `jax.lax.psum` adds in the order that suits the network, which is another one
 where the devices belong to other processes. These add in the order of the
-devices, and send no more: so a run under `pmap` is the same, bit for bit, in
-one process and in several.
+devices, and send no more: under `pmap` it changes no bit of a sum whether one
+process owns the devices or several do.
 """
 
 import functools
