@@ -4,6 +4,8 @@ Trains on eight devices, fake ones where there is no accelerator, and compares
 what the runs logged and what their final evaluations say.
 
   python benchmarks/strategies.py --workdir runs/strategies [--steps 100]
+
+What has run in the workdir goes on from there; what has ended is only scored.
 """
 
 import argparse
@@ -60,6 +62,13 @@ def run(
   ]
   flags = os.environ.get('XLA_FLAGS', '')
   flag = f'--xla_force_host_platform_device_count={DEVICES // processes}'
+  environment = {
+    **os.environ,
+    'XLA_FLAGS': f'{flags} {flag}',
+    # A CPU's products are split over threads, of which a process has at least
+    # as many as devices: another number adds up in another order.
+    'PJRT_NPROC': str(DEVICES),
+  }
   started = []
   for process in range(processes):
     together = []
@@ -74,7 +83,7 @@ def run(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, 'XLA_FLAGS': f'{flags} {flag}'},
+        env=environment,
       )
     )
   said = [process.communicate() for process in started]

@@ -19,6 +19,25 @@ def test_every_device_has_the_same_sum(rng, shape):
   np.testing.assert_array_equal(found, np.broadcast_to(found[0], x.shape))
 
 
+def test_leaves_of_a_tree_keep_their_shapes_and_dtypes(rng):
+  tree = {
+    'kernel': rng.normal(size=(8, 3, 5)).astype(np.float32),
+    'loss': rng.normal(size=(8,)).astype(np.float32),
+    'half': rng.normal(size=(8, 7)).astype(jnp.bfloat16),
+    'count': rng.integers(9, size=(8, 2)).astype(np.int32),
+    'nothing': np.zeros((8, 0), np.float32),
+  }
+  found = jax.tree.map(
+    lambda x: np.asarray(x)[0], mapped(lambda x: psum(x, AXIS))(tree)
+  )
+  for name, x in tree.items():
+    assert found[name].dtype == x.dtype
+    # Halves are added up in single precision.
+    wide = x.astype(np.float32) if name == 'half' else x
+    want = functools.reduce(np.add, wide).astype(x.dtype)
+    np.testing.assert_array_equal(found[name], want, name)
+
+
 def test_sums_are_those_of_the_devices_in_their_order(rng):
   # Large numbers drown the small ones, or cancel before them.
   values = np.tile([1e8, -1e8, 3.0, 5.0, 1e8, -1e8, 3.0, 7.0], (40, 1))
