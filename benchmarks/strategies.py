@@ -69,7 +69,7 @@ def run(
     # as many as devices: another number adds up in another order.
     'PJRT_NPROC': str(DEVICES),
   }
-  started = []
+  started: list[subprocess.Popen[str]] = []
   for process in range(processes):
     together = []
     if processes > 1:
