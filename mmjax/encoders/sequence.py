@@ -3,6 +3,7 @@
 import flax.linen as nn
 
 from mmjax.layers.attention import require_divisible
+from mmjax.layers.style import Style
 from mmjax.layers.transformer import Remat, Transformer
 from mmjax.types import Tokens
 
@@ -20,6 +21,8 @@ class SequenceEncoder(nn.Module):
   """Hidden width of the MLP, over the width."""
   dropout: float = 0.0
   """Probability of zeroing a unit in training."""
+  style: Style = Style()
+  """Norms, nonlinearity and biases of the blocks."""
   scan: bool = False
   """Whether one compiled block loops over stacked parameters: compile time does
   not grow with depth."""
@@ -41,6 +44,7 @@ class SequenceEncoder(nn.Module):
       heads=self.heads,
       mlp_ratio=self.mlp_ratio,
       dropout=self.dropout,
+      style=self.style,
       causal=causal,
       scan=self.scan,
       remat=self.remat,

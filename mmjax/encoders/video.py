@@ -110,6 +110,7 @@ class VideoTransformer(SequenceEncoder):
       heads=self.heads,
       mlp_ratio=self.mlp_ratio,
       dropout=self.dropout,
+      style=self.style,
       scan=self.scan,
       remat=self.remat,
       name='transformer',

@@ -24,6 +24,7 @@ from mmjax.layers.pooling import (
 from mmjax.layers.recurrence import GRU, LSTM
 from mmjax.layers.space_time import SpaceTimeTransformer
 from mmjax.layers.spectrogram import LogMel, power_spectrogram
+from mmjax.layers.style import Style, gelu, quick_gelu
 from mmjax.layers.transformer import Block, Mlp, Transformer
 from mmjax.layers.words import FromArray, WordEmbedding
 
@@ -53,11 +54,14 @@ __all__ = [
   'SeriesDoor',
   'SinCosPositions',
   'SpaceTimeTransformer',
+  'Style',
   'TextDoor',
   'Transformer',
   'WordEmbedding',
   'color_histogram',
   'dot_product_attention',
+  'gelu',
   'normalize_pixels',
   'power_spectrogram',
+  'quick_gelu',
 ]

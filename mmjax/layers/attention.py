@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float
 from mmjax.masking import masked_softmax
 
 Attend = Callable[..., Array]
+PROJECTIONS = ('query', 'key', 'value', 'out')
 
 
 def require_divisible(width: int, heads: int) -> None:
@@ -56,6 +57,8 @@ class MultiHeadAttention(nn.Module):
   """Attention heads; they divide the width."""
   attend: Attend = dot_product_attention
   """Attention of `[b k n h]` arrays; pass another implementation here."""
+  biases: tuple[str, ...] = PROJECTIONS
+  """Which of the linear layers have one."""
 
   @nn.compact
   def __call__(
@@ -75,8 +78,12 @@ class MultiHeadAttention(nn.Module):
     require_divisible(width, self.heads)
 
     def project(array, name):
-      shape = (self.heads, width // self.heads)
-      y = checkpoint_name(nn.DenseGeneral(shape, name=name)(array), name)
+      layer = nn.DenseGeneral(
+        (self.heads, width // self.heads),
+        use_bias=name in self.biases,
+        name=name,
+      )
+      y = checkpoint_name(layer(array), name)
       return rearrange(y, 'b n k h -> b k n h')
 
     y = self.attend(
@@ -86,4 +93,6 @@ class MultiHeadAttention(nn.Module):
       mask,
     )
     y = checkpoint_name(rearrange(y, 'b k n h -> b n k h'), 'attended')
-    return nn.DenseGeneral(width, axis=(-2, -1), name='out')(y)
+    return nn.DenseGeneral(
+      width, axis=(-2, -1), use_bias='out' in self.biases, name='out'
+    )(y)

@@ -5,8 +5,7 @@ import jax.numpy as jnp
 from einops import rearrange
 from jaxtyping import Array, Bool, Float
 
-from mmjax.layers.attention import MultiHeadAttention
-from mmjax.layers.transformer import Block, Mlp, Transformer
+from mmjax.layers.transformer import Block, Transformer
 
 
 class SpaceTimeBlock(Block):
@@ -40,26 +39,21 @@ class SpaceTimeBlock(Block):
     del context
     b, n, _ = x.shape
     real = jnp.ones((b, n), bool) if mask is None else mask[:, 0, 0]
-    drop = nn.Dropout(self.dropout, deterministic=not train)
     sizes = {'b': b, 'f': self.moments}
     for name, split, join in (
       ('space', 'b (f s) ... -> (b f) s ...', '(b f) s d -> b (f s) d'),
       ('time', 'b (f s) ... -> (b s) f ...', '(b s) f d -> b (f s) d'),
     ):
-      y = nn.LayerNorm(name=f'{name}_norm')(x)
       seen = rearrange(real, split, f=self.moments)[:, None, None]
-      y = MultiHeadAttention(self.heads, self.attend, name=name)(
-        rearrange(y, split, f=self.moments), mask=seen
-      )
-      x = x + drop(rearrange(y, join, **sizes))
-    y = nn.LayerNorm(name='mlp_norm')(x)
-    mlp = Mlp(
-      int(x.shape[-1] * self.mlp_ratio),
-      activation=self.activation,
-      dropout=self.dropout,
-      name='mlp',
-    )
-    return x + drop(mlp(y, train=train))
+      attention = self.attention(name)
+
+      def look(y, split=split, join=join, seen=seen, attention=attention):
+        y = rearrange(y, split, f=self.moments)
+        return rearrange(attention(y, mask=seen), join, **sizes)
+
+      x = self.beside(name, x, look, train=train)
+    mlp = self.mlp(x.shape[-1])
+    return self.beside('mlp', x, lambda y: mlp(y, train=train), train=train)
 
 
 class SpaceTimeTransformer(Transformer):
@@ -73,8 +67,7 @@ class SpaceTimeTransformer(Transformer):
       heads=self.heads,
       mlp_ratio=self.mlp_ratio,
       dropout=self.dropout,
-      activation=self.activation,
-      attend=self.attend,
+      style=self.style,
       moments=self.moments,
       name=name,
     )

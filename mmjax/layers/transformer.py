@@ -1,7 +1,7 @@
-"""The pre-norm Transformer that every sequence encoder is made of."""
+"""The Transformer that every sequence encoder is made of."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import flax.linen as nn
 import jax
@@ -9,11 +9,8 @@ import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Bool, Float
 
-from mmjax.layers.attention import (
-  Attend,
-  MultiHeadAttention,
-  dot_product_attention,
-)
+from mmjax.layers.attention import MultiHeadAttention
+from mmjax.layers.style import Style
 from mmjax.types import Tokens
 
 Remat = Literal['none', 'projections', 'full']
@@ -33,21 +30,32 @@ class Mlp(nn.Module):
   """Nonlinearity between the two layers."""
   dropout: float = 0.0
   """Probability of zeroing a hidden unit in training."""
+  gated: bool = False
+  """Whether `activation(gate(x))` multiplies `up(x)`."""
+  use_bias: bool = True
+  """Whether the dense layers have biases."""
 
   @nn.compact
   def __call__(
     self, x: Float[Array, '*b d'], *, train: bool = False
   ) -> Float[Array, '*b e']:
-    """Computes `dense(activation(dense(x)))`."""
+    """Computes `down(activation(up(x)))`."""
     out = x.shape[-1] if self.out is None else self.out
-    x = checkpoint_name(nn.Dense(self.hidden, name='up')(x), 'hidden')
-    x = self.activation(x)
-    x = nn.Dropout(self.dropout, deterministic=not train)(x)
-    return nn.Dense(out, name='down')(x)
+
+    def dense(features, name):
+      return nn.Dense(features, use_bias=self.use_bias, name=name)
+
+    y = checkpoint_name(dense(self.hidden, 'up')(x), 'hidden')
+    if self.gated:
+      y = y * self.activation(dense(self.hidden, 'gate')(x))
+    else:
+      y = self.activation(y)
+    y = nn.Dropout(self.dropout, deterministic=not train)(y)
+    return dense(out, 'down')(y)
 
 
 class Block(nn.Module):
-  """Attention and MLP, each behind a norm and beside a residual path.
+  """Attention and MLP, each with a norm and beside a residual path.
 
   With `context` the attention looks there instead of at `x` itself.
   """
@@ -55,8 +63,7 @@ class Block(nn.Module):
   heads: int
   mlp_ratio: float = 4.0
   dropout: float = 0.0
-  activation: Callable[[Array], Array] = jax.nn.gelu
-  attend: Attend = dot_product_attention
+  style: Style = Style()
 
   @nn.compact
   def __call__(
@@ -68,27 +75,52 @@ class Block(nn.Module):
     train: bool = False,
   ) -> Float[Array, 'b n d']:
     """Runs the block; see `Transformer` for the fields."""
-    drop = nn.Dropout(self.dropout, deterministic=not train)
-    y = nn.LayerNorm(name='attention_norm')(x)
     if context is not None:
-      context = nn.LayerNorm(name='context_norm')(context)
-    y = MultiHeadAttention(self.heads, self.attend, name='attention')(
-      y, context, mask=mask
+      context = self.norm('context_norm', context)
+    attention = self.attention('attention')
+    x = self.beside(
+      'attention', x, lambda y: attention(y, context, mask=mask), train=train
     )
-    x = x + drop(y)
-    y = nn.LayerNorm(name='mlp_norm')(x)
-    hidden = int(x.shape[-1] * self.mlp_ratio)
-    mlp = Mlp(
-      hidden,
-      activation=self.activation,
+    mlp = self.mlp(x.shape[-1])
+    return self.beside('mlp', x, lambda y: mlp(y, train=train), train=train)
+
+  def beside(
+    self, name: str, x: Array, branch: Callable[[Array], Array], *, train: bool
+  ) -> Array:
+    """Adds what a branch makes of `x` to it, with the norm where it belongs."""
+    pre = self.style.order == 'pre'
+    y = branch(self.norm(f'{name}_norm', x) if pre else x)
+    if self.style.layer_scale is not None:
+      init = nn.initializers.constant(self.style.layer_scale)
+      y = y * self.param(f'{name}_scale', init, y.shape[-1:])[None, None]
+    x = x + nn.Dropout(self.dropout, deterministic=not train)(y)
+    return x if pre else self.norm(f'{name}_norm', x)
+
+  def norm(self, name: str, x: Array) -> Array:
+    """Normalises with a norm of that name."""
+    norm: Any = self.style.norm.copy(name=name)
+    return norm(x)
+
+  def attention(self, name: str) -> MultiHeadAttention:
+    """An attention in the block's style."""
+    return MultiHeadAttention(
+      self.heads, self.style.attend, self.style.biases, name=name
+    )
+
+  def mlp(self, width: int) -> Mlp:
+    """The MLP in the block's style."""
+    return Mlp(
+      round(width * self.mlp_ratio),
+      activation=self.style.activation,
       dropout=self.dropout,
+      gated=self.style.gated,
+      use_bias='mlp' in self.style.biases,
       name='mlp',
     )
-    return x + drop(mlp(y, train=train))
 
 
 class Transformer(nn.Module):
-  """A stack of pre-norm blocks and a last norm.
+  """A stack of blocks and, in most styles, a last norm.
 
   An Image is Worth 16x16 Words, figure 1 (https://arxiv.org/abs/2010.11929).
   """
@@ -101,10 +133,8 @@ class Transformer(nn.Module):
   """Hidden width of the MLP, over the width."""
   dropout: float = 0.0
   """Probability of zeroing a unit of each residual branch in training."""
-  activation: Callable[[Array], Array] = jax.nn.gelu
-  """Nonlinearity of the MLP."""
-  attend: Attend = dot_product_attention
-  """Attention of `[b k n h]` arrays."""
+  style: Style = Style()
+  """Norms, nonlinearity, biases."""
   causal: bool = False
   """Whether a token sees only itself and those before it."""
   scan: bool = False
@@ -122,12 +152,20 @@ class Transformer(nn.Module):
     if self.causal:
       n = x.shape[1]
       mask = mask & jnp.tril(jnp.ones((n, n), bool))[None, None]
+    if self.style.first_norm:
+      x = self._norm('first_norm', x)
     if self.scan and self.depth:
       x = self._scanned(x, mask, train)
     else:
       for i in range(self.depth):
         x = self._run(train)(self._block(f'block_{i}'), x, mask)
-    return Tokens(nn.LayerNorm(name='norm')(x), real)
+    if self.style.last_norm:
+      x = self._norm('norm', x)
+    return Tokens(x, real)
+
+  def _norm(self, name: str, x: Array) -> Array:
+    norm: Any = self.style.norm.copy(name=name)
+    return norm(x)
 
   def _scanned(self, x: Array, mask: Array, train: bool) -> Array:
     run = self._run(train)
@@ -156,7 +194,6 @@ class Transformer(nn.Module):
       heads=self.heads,
       mlp_ratio=self.mlp_ratio,
       dropout=self.dropout,
-      activation=self.activation,
-      attend=self.attend,
+      style=self.style,
       name=name,
     )
