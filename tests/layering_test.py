@@ -20,6 +20,9 @@ MAY_IMPORT = {
   'mmjax.encoders': BASE | {'mmjax.layers'},
   'mmjax.fusion': BASE | {'mmjax.layers'},
   'mmjax.models': BASE | {'mmjax.layers', 'mmjax.encoders', 'mmjax.fusion'},
+  'mmjax.pretrained': BASE
+  | {'mmjax.paths', 'mmjax.data', 'mmjax.layers', 'mmjax.encoders'}
+  | {'mmjax.fusion', 'mmjax.models'},
   'mmjax.evaluators': BASE | {'mmjax.metrics', 'mmjax.data'},
   'mmjax.train': BASE
   | {'mmjax.paths', 'mmjax.collectives', 'mmjax.metrics', 'mmjax.data'},

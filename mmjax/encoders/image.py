@@ -1,5 +1,7 @@
 """Vision Transformer: an image as a sequence of patches."""
 
+from typing import Literal
+
 import flax.linen as nn
 import jax.numpy as jnp
 from einops import rearrange
@@ -32,6 +34,12 @@ class ViT(SequenceEncoder, ImageEncoder):
   """Side of a patch, in pixels."""
   class_token: bool = False
   """Whether a learned token stands before the patches."""
+  class_position: bool = False
+  """Whether that token has a learned position, too."""
+  patch_bias: bool = True
+  """Whether the projection of patches has a bias."""
+  rest: Literal['error', 'drop'] = 'error'
+  """What happens to the last rows and columns that make no whole patch."""
   positions: nn.Module = LearnedPositions()
   """`(grid, width) -> [n d]`: LearnedPositions or SinCosPositions."""
 
@@ -39,10 +47,11 @@ class ViT(SequenceEncoder, ImageEncoder):
     """Rows and columns of patches in an image of so many pixels.
 
     Raises:
-      ValueError: the patches do not cover the image exactly.
+      ValueError: the patches do not cover the image exactly, and `rest` is not
+        to be dropped.
     """
     p = self.patch_size
-    if height % p or width % p:
+    if self.rest == 'error' and (height % p or width % p):
       raise ValueError(
         f'image {height}x{width} is not divisible by patch_size {p}'
       )
@@ -63,12 +72,15 @@ class ViT(SequenceEncoder, ImageEncoder):
     b, h, w, _ = x.shape
     grid = self.grid(h, w)
     p = self.patch_size
+    x = x[:, : grid[0] * p, : grid[1] * p]
     x = rearrange(x, 'b (h p) (w q) c -> b (h w) (p q c)', p=p, q=p)
-    x = PatchProjection(self.width, name='patches')(x)
+    x = PatchProjection(self.width, self.patch_bias, name='patches')(x)
     x = x + self.positions(grid, self.width).astype(x.dtype)[None]
     if self.class_token:
       init = nn.initializers.normal(0.02)
       first = self.param('class_token', init, (1, 1, self.width))
+      if self.class_position:
+        first += self.param('class_position', init, (1, self.width))[None]
       first = jnp.broadcast_to(first.astype(x.dtype), (b, 1, self.width))
       x = jnp.concatenate([first, x], axis=1)
     real = jnp.broadcast_to(mask[:, None], x.shape[:2])

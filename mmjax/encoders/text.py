@@ -1,5 +1,7 @@
 """Text Transformer: token ids to a token each, causal or bidirectional."""
 
+from typing import Any, Literal
+
 import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int
@@ -32,8 +34,9 @@ class TextTransformer(SequenceEncoder):
   """Transformer blocks."""
   causal: bool = False
   """Whether a token sees only itself and those before it."""
-  end_of_text: int | None = None
-  """Token id; what follows the first one in a text counts as padding."""
+  end_of_text: int | Literal['largest'] | None = None
+  """Token id; what follows the first one in a text counts as padding. `largest`
+  is the largest id of each text, where OpenAI's CLIP finds it."""
   embed: nn.Module = ByteEmbedding()
   """`(text, width) -> [b t d]`: ByteEmbedding, NgramEmbedding, WordEmbedding or
   BertEmbedding."""
@@ -61,7 +64,10 @@ class TextTransformer(SequenceEncoder):
     """
     text = where_real(text, mask)
     if self.end_of_text is not None:
-      ends = (text == self.end_of_text) & mask
+      last: Any = self.end_of_text
+      if last == 'largest':
+        last = jnp.max(text, axis=1, keepdims=True)
+      ends = (text == last) & mask
       mask = mask & (jnp.cumsum(ends, axis=1) - ends == 0)
       text = where_real(text, mask)
     x = self.embed(text, self.width)

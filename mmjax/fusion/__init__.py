@@ -13,6 +13,7 @@ from mmjax.fusion.decision import (
 from mmjax.fusion.graph import Graph
 from mmjax.fusion.hierarchical import Hierarchical
 from mmjax.fusion.low_rank import LowRank
+from mmjax.fusion.only import Only
 from mmjax.fusion.perceiver import Perceiver
 from mmjax.fusion.single_stream import SingleStream
 from mmjax.fusion.spatial import Gate, Modulate, Spatial
@@ -40,6 +41,7 @@ __all__ = [
   'LearnedWeights',
   'LowRank',
   'Modulate',
+  'Only',
   'Perceiver',
   'ProductOfExperts',
   'SingleStream',

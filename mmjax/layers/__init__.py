@@ -16,6 +16,7 @@ from mmjax.layers.norms import BatchNorm, GroupNorm
 from mmjax.layers.pixels import normalize_pixels
 from mmjax.layers.pooling import (
   AttentionPool,
+  DensePool,
   FirstToken,
   Flatten,
   LastToken,
@@ -37,6 +38,7 @@ __all__ = [
   'Block',
   'ByteEmbedding',
   'ConvBlock',
+  'DensePool',
   'FirstToken',
   'Flatten',
   'FromArray',

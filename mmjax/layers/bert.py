@@ -31,7 +31,8 @@ class BertEmbedding(nn.Module):
   positions: nn.Module = LearnedPositions(length=512)
   """`(grid, width) -> [t d]`: LearnedPositions or SinCosPositions."""
   segments: int = 2
-  """Number of segments; the last has all that follows."""
+  """Number of segments; the last has all that follows. 0 for no such vectors,
+  as in DistilBERT (https://arxiv.org/abs/1910.01108)."""
   separator: int | None = None
   """Token id that closes a segment; None for one segment."""
   epsilon: float = 1e-12
@@ -49,11 +50,12 @@ class BertEmbedding(nn.Module):
     self, text: Int[Array, 'b t'], width: int
   ) -> Float[Array, 'b t d']:
     """Computes `norm(word + position + segment)`."""
-    init = nn.initializers.normal(0.02)
-    table = self.param('segment_table', init, (self.segments, width))
     x = self.embed(text, width)
     x = x + self.positions((text.shape[1],), width).astype(x.dtype)[None]
-    x = x + jnp.take(table, self.segments_of(text), axis=0)
+    if self.segments:
+      init = nn.initializers.normal(0.02)
+      table = self.param('segment_table', init, (self.segments, width))
+      x = x + jnp.take(table, self.segments_of(text), axis=0)
     return nn.LayerNorm(epsilon=self.epsilon, name='norm')(x)
 
 

@@ -20,14 +20,18 @@ class PatchProjection(nn.Module):
   """
 
   width: int
+  use_bias: bool = True
 
   @nn.compact
   def __call__(self, patches: Float[Array, 'b n p']) -> Float[Array, 'b n d']:
-    """Computes `patches @ kernel + bias`."""
+    """Computes `patches @ kernel + bias`, or without the bias."""
     shape = (patches.shape[-1], self.width)
     kernel = self.param('kernel', nn.initializers.lecun_normal(), shape)
-    bias = self.param('bias', nn.initializers.zeros, (self.width,))
-    return patches.astype(kernel.dtype) @ kernel + bias[None, None]
+    x = patches.astype(kernel.dtype) @ kernel
+    if self.use_bias:
+      bias = self.param('bias', nn.initializers.zeros, (self.width,))
+      x = x + bias[None, None]
+    return x
 
 
 class LearnedPositions(nn.Module):
@@ -36,6 +40,8 @@ class LearnedPositions(nn.Module):
   length: int | None = None
   """Most places along the first axis; a shorter input uses the first ones.
   None takes the length of the input that initialises the parameters."""
+  offset: int = 0
+  """Rows of the table before that of the first place."""
 
   @nn.compact
   def __call__(self, grid: tuple[int, ...], width: int) -> Float[Array, 'n d']:
@@ -44,12 +50,15 @@ class LearnedPositions(nn.Module):
     Raises:
       ValueError: the input is longer than `length`.
     """
-    length = grid[0] if self.length is None else self.length
-    if grid[0] > length:
-      raise ValueError(f'{grid[0]} positions are more than length {length}')
+    last = self.offset + grid[0]
+    length = last if self.length is None else self.length
+    if last > length:
+      raise ValueError(
+        f'{grid[0]} positions are more than length {length - self.offset}'
+      )
     shape = (length, *grid[1:], width)
     table = self.param('table', _POSITION_INIT, shape)
-    return table[: grid[0]].reshape(-1, width)
+    return table[self.offset : last].reshape(-1, width)
 
 
 class SinCosPositions(nn.Module):

@@ -4,11 +4,15 @@ An example with no real token gives a finite vector that means nothing: whoever
 pools looks at the mask.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from mmjax.layers.attention import MultiHeadAttention
+from mmjax.layers.style import Style
 from mmjax.layers.transformer import Mlp
 from mmjax.masking import masked_mean, where_real
 from mmjax.types import Tokens
@@ -63,6 +67,8 @@ class AttentionPool(nn.Module):
   """Attention heads; they divide the width."""
   mlp_ratio: float = 4.0
   """Hidden width of the MLP, over the width."""
+  style: Style = Style()
+  """Norm, nonlinearity and biases."""
 
   @nn.compact
   def __call__(self, tokens: Tokens) -> Float[Array, 'b d']:
@@ -70,8 +76,32 @@ class AttentionPool(nn.Module):
     b, _, d = tokens.x.shape
     probe = self.param('probe', nn.initializers.xavier_uniform(), (1, 1, d))
     probe = jnp.broadcast_to(probe, (b, 1, d)).astype(tokens.x.dtype)
-    x = MultiHeadAttention(self.heads, name='attention')(
-      probe, tokens.x, mask=tokens.mask[:, None, None, :]
+    x = MultiHeadAttention(
+      self.heads, self.style.attend, self.style.biases, name='attention'
+    )(probe, tokens.x, mask=tokens.mask[:, None, None, :])
+    norm: Any = self.style.norm.copy(name='norm')
+    mlp = Mlp(
+      round(d * self.mlp_ratio), activation=self.style.activation, name='mlp'
     )
-    y = nn.LayerNorm(name='norm')(x)
-    return (x + Mlp(int(d * self.mlp_ratio), name='mlp')(y))[:, 0]
+    return (x + mlp(norm(x)))[:, 0]
+
+
+class DensePool(nn.Module):
+  """A linear layer with a nonlinearity behind another pooling.
+
+  The pooler of BERT (https://arxiv.org/abs/1810.04805).
+  """
+
+  pool: nn.Module = FirstToken()
+  """`Tokens -> [b d]`."""
+  width: int | None = None
+  """Width of the result; that of the tokens if None."""
+  activation: Callable[[Array], Array] | None = jnp.tanh
+  """Nonlinearity, if any."""
+
+  @nn.compact
+  def __call__(self, tokens: Tokens) -> Float[Array, 'b d']:
+    """Computes `activation(dense(pool(tokens)))`."""
+    x = self.pool(tokens)
+    x = nn.Dense(self.width or x.shape[-1], name='dense')(x)
+    return x if self.activation is None else self.activation(x)

@@ -16,31 +16,37 @@ class Alignment(nn.Module):
 
   pools: Mapping[str, nn.Module]
   """How each modality becomes one vector; names the modalities."""
-  width: int = 256
-  """Width of the shared space."""
+  width: int | None = 256
+  """Width of the shared space; None if the pools' vectors are in it already."""
   scale: float = 1 / 0.07
   """First value of the learned scale of similarities."""
-  bias: float = 0.0
-  """First value of their learned bias (sigmoid loss: -10)."""
+  bias: float | None = 0.0
+  """First value of their learned bias (sigmoid loss: -10); None for none."""
+  max_scale: float = 100.0
+  """What the scale never exceeds, as in CLIP
+  (https://arxiv.org/abs/2103.00020)."""
 
   @nn.compact
   def __call__(self, tokens: Mapping[str, Tokens]) -> Outputs:
     """Computes `embeddings` and the learned scalars in `shared`.
 
-    The scale is kept as its logarithm and never exceeds 100, as in CLIP
-    (https://arxiv.org/abs/2103.00020). An absent modality embeds to zero.
+    The scale is kept as its logarithm. An absent modality embeds to zero.
     """
     embeddings = {}
     for name, pool in self.pools.items():
-      project = nn.Dense(self.width, use_bias=False, name=f'{name}_projection')
-      x = full_precision(project(pool(tokens[name])))
+      x = pool(tokens[name])
+      if self.width is not None:
+        x = nn.Dense(self.width, use_bias=False, name=f'{name}_projection')(x)
+      x = full_precision(x)
       # The square root has no gradient at zero; absent examples get there.
       norm = jnp.sqrt(jnp.maximum((x**2).sum(-1, keepdims=True), 1e-12))
       embeddings[name] = where_real(x / norm, present(tokens[name].mask))
     init = nn.initializers.constant
     log_scale = self.param('log_scale', init(math.log(self.scale)), ())
-    bias = self.param('bias', init(self.bias), ())
-    scale = jnp.exp(jnp.minimum(log_scale, math.log(100.0)))
+    bias = jnp.zeros(())
+    if self.bias is not None:
+      bias = self.param('bias', init(self.bias), ())
+    scale = jnp.exp(jnp.minimum(log_scale, math.log(self.max_scale)))
     return {
       'embeddings': embeddings,
       'shared': {'logit_scale': scale, 'logit_bias': bias},

@@ -41,6 +41,21 @@ class Head(nn.Module):
     return full_precision(x)
 
 
+class Pooled(nn.Module):
+  """The pooled tokens themselves."""
+
+  pool: nn.Module = FirstToken()
+  """How the tokens become one vector."""
+
+  @nn.compact
+  def __call__(
+    self, tokens: Tokens, *, train: bool = False
+  ) -> Float[Array, 'b d']:
+    """Pools, in full precision."""
+    del train
+    return full_precision(self.pool(tokens))
+
+
 class Decided(nn.Module):
   """What a decision-level fusion has decided: `fusion.Decision`."""
 

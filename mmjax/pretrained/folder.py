@@ -1,0 +1,127 @@
+"""Checkpoints in the Hugging Face format: a folder of JSON and safetensors."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from mmjax.types import InputError
+
+WEIGHTS = 'model.safetensors'
+_PICKLES = ('*.bin', '*.pt', '*.pth', '*.ckpt')
+
+
+def find_folder(name: str | Path) -> Path:
+  """A local folder, or that of a hub's repository in the local cache.
+
+  Args:
+    name: a folder, or `owner/model` of the hub, which is downloaded unless the
+      cache has it; `HF_HUB_OFFLINE=1` looks only there.
+
+  Raises:
+    InputError: there is neither; the message says why.
+  """
+  folder = Path(name).expanduser()
+  if folder.is_dir():
+    return folder
+  if folder.exists() or folder.is_absolute() or str(name).count('/') > 1:
+    raise InputError(f'{name} is not a folder')
+  from huggingface_hub import snapshot_download
+
+  try:
+    found = snapshot_download(
+      str(name), allow_patterns=['*.json', '*.txt', '*.model', '*.safetensors']
+    )
+  except Exception as error:  # of the network, of the hub, of the name
+    reason = str(error).strip().splitlines()[0]
+    raise InputError(
+      f'{name} is no folder, and the hub does not give it: {reason}'
+    ) from error
+  return Path(found)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+  """A JSON object; empty if there is no such file.
+
+  Raises:
+    InputError: the file is no JSON object.
+  """
+  if not path.exists():
+    return {}
+  try:
+    found = json.loads(path.read_text('utf-8'))
+  except ValueError as error:
+    raise InputError(f'{path} is not JSON: {error}') from error
+  if not isinstance(found, dict):
+    raise InputError(f'{path} is not a JSON object')
+  return found
+
+
+class Tensors(Mapping[str, np.ndarray]):
+  """The tensors of a folder; each is read when it is asked for."""
+
+  def __init__(self, folder: Path):
+    """Lists the tensors of `model.safetensors`, or of an index's files.
+
+    Raises:
+      InputError: there is none, or only pickles, or one is damaged.
+    """
+    index = folder / f'{WEIGHTS}.index.json'
+    if index.exists():
+      names = sorted(set(read_json(index).get('weight_map', {}).values()))
+      files = [folder / name for name in names]
+      absent = [file for file in files if not file.exists()]
+      if absent or not files:
+        raise InputError(f'{index} lists {absent or "nothing"}')
+    else:
+      files = sorted(folder.glob('*.safetensors'))
+      if len(files) > 1:
+        files = [folder / WEIGHTS]
+    if not files or not files[0].exists():
+      raise InputError(_without_weights(folder))
+    self._file_of: dict[str, Any] = {}
+    for file in files:
+      try:
+        opened = safe_open(file, 'numpy')
+      except Exception as error:
+        raise InputError(f'{file} cannot be read: {error}') from error
+      self._file_of |= dict.fromkeys(opened.keys(), opened)
+
+  def __getitem__(self, key: str) -> np.ndarray:
+    """Reads a tensor."""
+    return self._file_of[key].get_tensor(key)
+
+  def __iter__(self) -> Iterator[str]:
+    """Their names."""
+    return iter(self._file_of)
+
+  def __len__(self) -> int:
+    """How many there are."""
+    return len(self._file_of)
+
+
+def write_folder(
+  folder: Path, config: Mapping[str, Any], tensors: dict[str, np.ndarray]
+) -> None:
+  """Writes `config.json` and `model.safetensors`."""
+  folder.mkdir(parents=True, exist_ok=True)
+  text = json.dumps(config, indent=2, sort_keys=True)
+  (folder / 'config.json').write_text(f'{text}\n')
+  # PyTorch is the layout, not a program that is needed.
+  save_file(tensors, folder / WEIGHTS, metadata={'format': 'pt'})
+
+
+def _without_weights(folder: Path) -> str:
+  pickles = [p.name for pattern in _PICKLES for p in folder.glob(pattern)]
+  if not pickles:
+    return f'{folder} has no {WEIGHTS}'
+  return (
+    f'{folder}/{pickles[0]} is a pickle, which could run any program when it '
+    'is read. Convert it where you trust it: '
+    "`AutoModel.from_pretrained('FOLDER').save_pretrained('NEW')` of "
+    f'transformers writes {WEIGHTS}'
+  )
