@@ -72,7 +72,14 @@ def _fail(code: int, text: str) -> int:
 
 
 def keep_compiled() -> None:
-  """Turns the persistent cache of compiled programs on, where nobody has."""
+  """Turns the persistent cache of compiled programs on, where nobody has.
+
+  On CPUs it is off for several processes: only the first one's programs would
+  be kept there, and while the others compile it would not wait for long.
+  """
+  if jax.process_count() > 1 and jax.default_backend() == 'cpu':
+    jax.config.update('jax_enable_compilation_cache', False)
+    return
   if jax.config.values['jax_compilation_cache_dir'] is None:
     cache = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
     folder = Path(cache) / 'mmjax' / 'compiled'

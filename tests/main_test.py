@@ -133,3 +133,13 @@ def test_compiled_programs_are_kept_where_nobody_says_otherwise(
   finally:
     for name, value in old.items():
       jax.config.update(name, value)
+
+
+def test_several_processes_on_cpus_keep_no_programs(monkeypatch):
+  assert jax.config.values['jax_enable_compilation_cache']
+  monkeypatch.setattr(jax, 'process_count', lambda: 2)
+  try:
+    main_module.keep_compiled()
+    assert not jax.config.values['jax_enable_compilation_cache']
+  finally:
+    jax.config.update('jax_enable_compilation_cache', True)
