@@ -16,7 +16,7 @@ class SequenceEncoder(nn.Module):
   depth: int = 12
   """Transformer blocks."""
   heads: int = 6
-  """Attention heads; they divide the width."""
+  """Attention heads; they divide the width, or the style has a head width."""
   mlp_ratio: float = 4.0
   """Hidden width of the MLP, over the width."""
   dropout: float = 0.0
@@ -32,7 +32,8 @@ class SequenceEncoder(nn.Module):
 
   def __post_init__(self):
     """Checks that the heads divide the width."""
-    require_divisible(self.width, self.heads)
+    if self.style.head_width is None:
+      require_divisible(self.width, self.heads)
     super().__post_init__()
 
   def transform(

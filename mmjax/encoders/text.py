@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import flax.linen as nn
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from mmjax.encoders.sequence import SequenceEncoder
 from mmjax.layers.embed import ByteEmbedding, LearnedPositions
@@ -42,7 +42,7 @@ class TextTransformer(SequenceEncoder):
   BertEmbedding."""
   positions: nn.Module = LearnedPositions()
   """`(grid, width) -> [t d]`: LearnedPositions, SinCosPositions or NoPositions
-  (BertEmbedding has its own)."""
+  (BertEmbedding and a style with `rotary` have their own)."""
 
   @nn.compact
   def __call__(
@@ -75,3 +75,8 @@ class TextTransformer(SequenceEncoder):
     x = x + self.positions(grid, self.width).astype(x.dtype)[None]
     x = nn.Dropout(self.dropout, deterministic=not train)(x)
     return self.transform(Tokens(x, mask), causal=self.causal, train=train)
+
+  def scores(self, x: Float[Array, 'b t d']) -> Float[Array, 'b t vocabulary']:
+    """Products with the vectors of the embedding, once that has run."""
+    embed: Any = self.embed
+    return embed.scores(x)

@@ -23,6 +23,7 @@ from mmjax.layers.pooling import (
   MeanPool,
 )
 from mmjax.layers.recurrence import GRU, LSTM
+from mmjax.layers.rotary import Llama3Scaling, Rotary
 from mmjax.layers.space_time import SpaceTimeTransformer
 from mmjax.layers.spectrogram import LogMel, power_spectrogram
 from mmjax.layers.style import Style, gelu, quick_gelu
@@ -45,6 +46,7 @@ __all__ = [
   'GroupNorm',
   'LastToken',
   'LearnedPositions',
+  'Llama3Scaling',
   'LogMel',
   'MaskedConv',
   'MeanPool',
@@ -53,6 +55,7 @@ __all__ = [
   'NgramEmbedding',
   'NoPositions',
   'PatchProjection',
+  'Rotary',
   'SeriesDoor',
   'SinCosPositions',
   'SpaceTimeTransformer',

@@ -8,6 +8,7 @@ from einops import rearrange
 from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Bool, Float
 
+from mmjax.layers.rotary import Rotary
 from mmjax.masking import masked_softmax
 
 Attend = Callable[..., Array]
@@ -54,11 +55,18 @@ class MultiHeadAttention(nn.Module):
   """
 
   heads: int
-  """Attention heads; they divide the width."""
+  """Attention heads; they divide the width, or `head_width` is given."""
   attend: Attend = dot_product_attention
   """Attention of `[b k n h]` arrays; pass another implementation here."""
   biases: tuple[str, ...] = PROJECTIONS
   """Which of the linear layers have one."""
+  kv_heads: int | None = None
+  """Heads of keys and values; as many queries share each as there are heads
+  to one of them (https://arxiv.org/abs/2305.13245). `heads` if None."""
+  head_width: int | None = None
+  """Features of each head; an equal part of the width if None."""
+  rotary: Rotary | None = None
+  """What turns queries and keys by their places, if anything."""
 
   @nn.compact
   def __call__(
@@ -71,27 +79,38 @@ class MultiHeadAttention(nn.Module):
     """Lets each position of `x` gather from `context` (from `x` if None).
 
     Raises:
-      ValueError: `heads` does not divide the width.
+      ValueError: `heads` does not divide the width, or `kv_heads` the heads.
     """
     context = x if context is None else context
-    width = x.shape[-1]
-    require_divisible(width, self.heads)
+    width, head_width = x.shape[-1], self.head_width
+    if head_width is None:
+      require_divisible(width, self.heads)
+      head_width = width // self.heads
+    kv_heads = self.heads if self.kv_heads is None else self.kv_heads
+    if kv_heads < 1 or self.heads % kv_heads:
+      raise ValueError(
+        f'heads {self.heads} are not divisible by kv_heads {kv_heads}'
+      )
 
-    def project(array, name):
+    def project(array, name, heads):
       layer = nn.DenseGeneral(
-        (self.heads, width // self.heads),
-        use_bias=name in self.biases,
-        name=name,
+        (heads, head_width), use_bias=name in self.biases, name=name
       )
       y = checkpoint_name(layer(array), name)
       return rearrange(y, 'b n k h -> b k n h')
 
-    y = self.attend(
-      project(x, 'query'),
-      project(context, 'key'),
-      project(context, 'value'),
-      mask,
-    )
+    query = project(x, 'query', self.heads)
+    key = project(context, 'key', kv_heads)
+    value = project(context, 'value', kv_heads)
+    if self.rotary is not None:
+      query = self.rotary(query, jnp.arange(x.shape[1])[None])
+      key = self.rotary(key, jnp.arange(context.shape[1])[None])
+    if kv_heads != self.heads:
+      # Behind the turn: a cache would hold the few heads, turned.
+      key, value = (
+        jnp.repeat(y, self.heads // kv_heads, axis=1) for y in (key, value)
+      )
+    y = self.attend(query, key, value, mask)
     y = checkpoint_name(rearrange(y, 'b k n h -> b n k h'), 'attended')
     return nn.DenseGeneral(
       width, axis=(-2, -1), use_bias='out' in self.biases, name='out'

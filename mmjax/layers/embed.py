@@ -105,6 +105,10 @@ class ByteEmbedding(nn.Module):
     table = self.param('table', nn.initializers.normal(0.02), shape)
     return jnp.take(table, text, axis=0, mode='clip')
 
+  def scores(self, x: Float[Array, '*b d']) -> Float[Array, '*b vocabulary']:
+    """Products with each id's vector, for an output layer that shares them."""
+    return x @ self.get_variable('params', 'table').T
+
 
 class NgramEmbedding(nn.Module):
   """Token vectors plus those of the hashed n-grams that end at each token.

@@ -9,6 +9,7 @@ import jax
 from jaxtyping import Array, Float
 
 from mmjax.layers.attention import PROJECTIONS, Attend, dot_product_attention
+from mmjax.layers.rotary import Rotary
 
 
 def gelu(x: Float[Array, '*b']) -> Float[Array, '*b']:
@@ -45,5 +46,16 @@ class Style:
   layer_scale: float | None = None
   """First value of a learned factor of each residual branch and channel
   (https://arxiv.org/abs/2103.17239); None for no factor."""
+  kv_heads: int | None = None
+  """Heads of keys and values, which the attention heads share
+  (https://arxiv.org/abs/2305.13245); as many as those if None."""
+  head_width: int | None = None
+  """Features of each head; an equal part of the width if None."""
+  rotary: Rotary | None = None
+  """What turns queries and keys by their places, instead of positions that are
+  added to the tokens (https://arxiv.org/abs/2104.09864)."""
+  window: int | None = None
+  """How many tokens one sees of a causal Transformer, itself the last of them
+  (https://arxiv.org/abs/2310.06825, section 2); None for all."""
   attend: Attend = dot_product_attention
   """Attention of `[b k n h]` arrays; pass another implementation here."""

@@ -104,7 +104,13 @@ class Block(nn.Module):
   def attention(self, name: str) -> MultiHeadAttention:
     """An attention in the block's style."""
     return MultiHeadAttention(
-      self.heads, self.style.attend, self.style.biases, name=name
+      self.heads,
+      self.style.attend,
+      self.style.biases,
+      kv_heads=self.style.kv_heads,
+      head_width=self.style.head_width,
+      rotary=self.style.rotary,
+      name=name,
     )
 
   def mlp(self, width: int) -> Mlp:
@@ -152,6 +158,9 @@ class Transformer(nn.Module):
     if self.causal:
       n = x.shape[1]
       mask = mask & jnp.tril(jnp.ones((n, n), bool))[None, None]
+      if self.style.window is not None:
+        near = jnp.triu(jnp.ones((n, n), bool), 1 - self.style.window)
+        mask = mask & near[None, None]
     if self.style.first_norm:
       x = self._norm('first_norm', x)
     if self.scan and self.depth:

@@ -3,6 +3,7 @@
 from mmjax.models.aligned import Aligned, Alignment
 from mmjax.models.fused import Fused
 from mmjax.models.heads import Head, OrdinalHead
+from mmjax.models.language import LanguageModel
 from mmjax.models.masked import Masked
 from mmjax.models.matched import Matched
 from mmjax.models.task_weights import TaskWeights
@@ -12,6 +13,7 @@ __all__ = [
   'Alignment',
   'Fused',
   'Head',
+  'LanguageModel',
   'Masked',
   'Matched',
   'OrdinalHead',

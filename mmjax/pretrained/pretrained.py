@@ -14,7 +14,7 @@ import numpy as np
 
 from mmjax.models import Aligned
 from mmjax.paths import map_named, named_leaves
-from mmjax.pretrained import bert, clip, siglip, vit
+from mmjax.pretrained import bert, clip, gpt2, llama, siglip, vit
 from mmjax.pretrained.architecture import Architecture
 from mmjax.pretrained.folder import (
   Tensors,
@@ -31,6 +31,10 @@ _KNOWN = {
   'bert': (bert.bert, None),
   'clip': (clip.clip, clip.image_processor),
   'distilbert': (bert.distilbert, None),
+  'gpt2': (gpt2.gpt2, None),
+  'llama': (llama.llama, None),
+  'mistral': (llama.mistral, None),
+  'qwen2': (llama.qwen2, None),
   'roberta': (bert.roberta, None),
   'siglip': (siglip.siglip, siglip.image_processor),
   'vit': (vit.vit, vit.image_processor),

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from einops import rearrange
 
+from mmjax.layers.attention import PROJECTIONS
 from mmjax.paths import first_match, near
 from mmjax.types import InputError
 
@@ -89,44 +90,43 @@ class Row(NamedTuple):
     return np.asarray(back, order='C')
 
 
-def dense(key: str, path: str) -> list[Row]:
+def dense(key: str, path: str, *, bias: bool = True) -> list[Row]:
   """A linear layer of PyTorch, `[out, in]`, as one of Flax, `[in, out]`."""
-  return [
-    Row(f'{key}.weight', f'{path}/kernel', 'd e -> e d'),
-    Row(f'{key}.bias', f'{path}/bias'),
-  ]
+  rows = [Row(f'{key}.weight', f'{path}/kernel', 'd e -> e d')]
+  return rows + ([Row(f'{key}.bias', f'{path}/bias')] if bias else [])
 
 
-def norm(key: str, path: str) -> list[Row]:
-  """A LayerNorm."""
-  return [
-    Row(f'{key}.weight', f'{path}/scale'),
-    Row(f'{key}.bias', f'{path}/bias'),
-  ]
+def norm(key: str, path: str, *, bias: bool = True) -> list[Row]:
+  """A LayerNorm, or without a bias an RMSNorm."""
+  rows = [Row(f'{key}.weight', f'{path}/scale')]
+  return rows + ([Row(f'{key}.bias', f'{path}/bias')] if bias else [])
 
 
 def attention(
-  path: str, heads: int, *, query: str, key: str, value: str, out: str
+  path: str,
+  heads: int,
+  *,
+  query: str,
+  key: str,
+  value: str,
+  out: str,
+  kv_heads: int | None = None,
+  biases: Sequence[str] = PROJECTIONS,
 ) -> list[Row]:
   """Four linear layers as those of `MultiHeadAttention`."""
   rows = []
-  for name, there in (('query', query), ('key', key), ('value', value)):
-    rows += [
-      Row(
-        f'{there}.weight',
-        f'{path}/{name}/kernel',
-        '(k h) d -> d k h',
-        {'k': heads},
-      ),
-      Row(f'{there}.bias', f'{path}/{name}/bias', '(k h) -> k h', {'k': heads}),
-    ]
-  return [
-    *rows,
-    Row(
-      f'{out}.weight', f'{path}/out/kernel', 'd (k h) -> k h d', {'k': heads}
-    ),
-    Row(f'{out}.bias', f'{path}/out/bias'),
-  ]
+  of = {'query': query, 'key': key, 'value': value}
+  for name, there in of.items():
+    k = {'k': heads if name == 'query' else kv_heads or heads}
+    kernel, bias = f'{path}/{name}/kernel', f'{path}/{name}/bias'
+    rows.append(Row(f'{there}.weight', kernel, '(k h) d -> d k h', k))
+    if name in biases:
+      rows.append(Row(f'{there}.bias', bias, '(k h) -> k h', k))
+  k = {'k': heads}
+  rows.append(Row(f'{out}.weight', f'{path}/out/kernel', 'd (k h) -> k h d', k))
+  if 'out' in biases:
+    rows.append(Row(f'{out}.bias', f'{path}/out/bias'))
+  return rows
 
 
 def patches(key: str, path: str, size: int, *, bias: bool = True) -> list[Row]:

@@ -1,5 +1,6 @@
 """Every encoder, tiny, with an array for it and a mask."""
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,7 +21,9 @@ from mmjax.layers.bert import BertEmbedding, NoPositions
 from mmjax.layers.doors import SeriesDoor, TextDoor
 from mmjax.layers.embed import LearnedPositions, NgramEmbedding
 from mmjax.layers.norms import BatchNorm, GroupNorm
+from mmjax.layers.rotary import Rotary
 from mmjax.layers.spectrogram import LogMel
+from mmjax.layers.style import Style
 
 SMALL = {'width': 16, 'depth': 1, 'heads': 2}
 MEL = LogMel(n_fft=256, hop=80, mels=16)
@@ -44,6 +47,23 @@ ENCODERS = {
     embed=BertEmbedding(positions=LearnedPositions(), separator=9),
     positions=NoPositions(),
     **SMALL,
+  ),
+  'rotary_text': TextTransformer(
+    causal=True,
+    scan=True,
+    width=18,
+    depth=2,
+    heads=6,
+    style=Style(
+      norm=nn.RMSNorm(),
+      gated=True,
+      biases=('query',),
+      kv_heads=2,
+      head_width=4,
+      rotary=Rotary(),
+      window=4,
+    ),
+    positions=NoPositions(),
   ),
   'bag_text': BagOfVectors(width=8),
   'recurrent_text': Recurrent(
@@ -70,7 +90,7 @@ OVER_TIME = [
   name
   for name in ENCODERS
   if name.split('_')[-1] in ('audio', 'sensor', 'video')
-  or name == 'recurrent_text'
+  or name in ('recurrent_text', 'rotary_text')
 ]
 
 

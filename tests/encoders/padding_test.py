@@ -22,8 +22,8 @@ POOLS = [FirstToken(), LastToken(), MeanPool(), AttentionPool(heads=2)]
 # The others are variations of these.
 QUICK = (
   'image', 'convolutional_image', 'convnet_image', 'resnet_image', 'text',
-  'causal_text', 'bag_text', 'recurrent_text', 'audio', 'convnet_audio',
-  'sensor', 'factorised_video', 'tabular',
+  'causal_text', 'rotary_text', 'bag_text', 'recurrent_text', 'audio',
+  'convnet_audio', 'sensor', 'factorised_video', 'tabular',
 )  # fmt: skip
 
 

@@ -3,6 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from mmjax.encoders.text import TextTransformer
+from mmjax.layers import NoPositions, Rotary, Style
 
 
 def _changed_tokens(encoder, changed):
@@ -32,3 +33,23 @@ def test_what_follows_the_end_of_text_is_padding():
   )
   other = encoder.apply(variables, text.at[0, 3].set(99), mask)
   np.testing.assert_array_equal(other.x[0, :3], tokens.x[0, :3])
+
+
+def test_a_window_hides_what_is_long_past():
+  encoder = TextTransformer(
+    width=16, depth=1, heads=2, causal=True, style=Style(window=3)
+  )
+  seen = _changed_tokens(encoder, 3)
+  np.testing.assert_array_equal(seen, np.isin(np.arange(8), [3, 4, 5]))
+
+
+def test_rotary_positions_tell_the_order():
+  style = Style(rotary=Rotary(), head_width=6, kv_heads=1)
+  encoder = TextTransformer(
+    width=16, depth=1, heads=3, style=style, positions=NoPositions()
+  )
+  text = jnp.array([[5, 6, 7, 8], [6, 5, 7, 8]])
+  mask = jnp.ones_like(text, bool)
+  tokens, _ = encoder.init_with_output(jax.random.key(0), text, mask)
+  # The first two are swapped: the last one sees the same set.
+  assert np.abs(tokens.x[0, 3] - tokens.x[1, 3]).max() > 1e-5

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mmjax.layers.attention import MultiHeadAttention, dot_product_attention
+from mmjax.layers.rotary import Rotary
 
 
 def _numpy_attention(query, key, value, mask):
@@ -66,3 +67,40 @@ def test_heads_must_divide_the_width():
   x = jnp.zeros((1, 2, 10))
   with pytest.raises(ValueError, match='width 10 is not divisible by heads 4'):
     MultiHeadAttention(heads=4).init(jax.random.key(0), x)
+
+
+def test_grouped_queries_are_those_of_repeated_keys(rng, random_params):
+  x = jnp.asarray(rng.normal(size=(2, 5, 9)), jnp.float32)
+  mask = jnp.asarray(rng.random((2, 1, 5, 5)) < 0.7)
+  rotary = Rotary(base=10.0)
+  grouped = MultiHeadAttention(
+    heads=6, kv_heads=2, head_width=4, rotary=rotary, biases=('value',)
+  )
+  params = random_params(grouped, x)
+  assert params['key']['kernel'].shape == (9, 2, 4)
+  assert params['out']['kernel'].shape == (6, 4, 9)
+  assert {k for k in params if 'bias' in params[k]} == {'value'}
+  p = jax.tree.map(np.asarray, params)
+  places = jnp.arange(5)[None]
+
+  def project(name, head):
+    y = np.asarray(x) @ p[name]['kernel'][:, head]
+    return y + p[name]['bias'][head] if name == 'value' else y
+
+  want = np.zeros(x.shape)
+  for head in range(6):
+    query, key = (
+      np.asarray(rotary(jnp.asarray(project(name, i))[:, None], places))
+      for name, i in (('query', head), ('key', head // 3))
+    )
+    value = project('value', head // 3)[:, None]
+    out = _numpy_attention(query, key, value, np.asarray(mask)[:, 0])[:, 0]
+    want += out @ p['out']['kernel'][head]
+  got = grouped.apply({'params': params}, x, mask=mask)
+  np.testing.assert_allclose(got, want, atol=2e-5)
+
+
+def test_kv_heads_must_divide_the_heads():
+  x = jnp.zeros((1, 2, 12))
+  with pytest.raises(ValueError, match='heads 6 are not divisible by kv_heads'):
+    MultiHeadAttention(heads=6, kv_heads=4).init(jax.random.key(0), x)
