@@ -130,6 +130,17 @@ def build_tokenizer(
   return made
 
 
+def mark_ends(
+  made: Tokenizer, special: Mapping[str, str], config: Mapping[str, Any]
+) -> Tokenizer:
+  """Puts the tokens around each text that `tokenizer_config.json` asks for."""
+  first, last = (
+    special.get(name, '') if config.get(f'add_{name}_token') else ''
+    for name in ('bos', 'eos')
+  )
+  return _wrap(made, first, last)
+
+
 def _wordpiece(path: Path, special: dict[str, str], config: Any) -> Tokenizer:
   words = models.WordPiece.read_file(str(path))
   made = Tokenizer(models.WordPiece(words, unk_token=special['unk']))
@@ -180,7 +191,7 @@ def _bytes(vocab: Path, merges: Path, special: Any, config: Any) -> Tokenizer:
   _add(made, special)
   if 'cls' in special:
     return _wrap(made, special['cls'], special['sep'])
-  return _ends(made, special, config)
+  return mark_ends(made, special, config)
 
 
 def _siglip(spiece: Spiece, special: Any, config: Any) -> Tokenizer:
@@ -242,7 +253,7 @@ def _llama(spiece: Spiece, special: Any, config: Any) -> Tokenizer:
   made.pre_tokenizer = pre_tokenizers.Metaspace(_MARK, scheme, split=False)
   _add_pieces(made, spiece)
   _add(made, special)
-  return _ends(made, special, {'add_bos_token': True, **config})
+  return mark_ends(made, special, config)
 
 
 def _unigram(spiece: Spiece, *, behind: Any = ()) -> Tokenizer:
@@ -279,15 +290,6 @@ def _add(made: Tokenizer, special: Mapping[str, str], **options: Any) -> None:
   made.add_special_tokens(
     [AddedToken(x, normalized=False, **options) for x in special.values()]
   )
-
-
-def _ends(made: Tokenizer, special: Any, config: Any) -> Tokenizer:
-  """Marks the ends that `tokenizer_config.json` asks for."""
-  first, last = (
-    special.get(name, '') if config.get(f'add_{name}_token') else ''
-    for name in ('bos', 'eos')
-  )
-  return _wrap(made, first, last)
 
 
 def _wrap(made: Tokenizer, first: str, last: str) -> Tokenizer:

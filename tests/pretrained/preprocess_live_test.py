@@ -237,7 +237,8 @@ def test_pixels_of_a_common_file_are_equal(model):
 
 SENTENCES = [
   'The quick brown fox jumps over the lazy dog, and 12 others do not.',
-  'A photo of two dogs that play in the snow: \u00e9t\u00e9, \u4f60\u597d \u4e16\u754c!',
+  'A photo of two dogs that play in the snow: \u00e9t\u00e9, '
+  '\u4f60\u597d \u4e16\u754c!',
   'What a low lower lowest newer newest wide wider widest day it is.',
   "It's the cat's; we'll see ... (and they've seen it).",
 ] * 10
@@ -264,26 +265,43 @@ TEXTS = [
 MARKED = 'the dog {} the {} cat{}'
 
 
-def _trained(kind, tmp_path, **options):
+def _trained(kind, folder, **options):
   """`vocab.txt`, or `vocab.json` and `merges.txt`, of these sentences."""
   if kind == 'Bert':
     made = tokenizers.BertWordPieceTokenizer(**options)
     made.train_from_iterator(SENTENCES, vocab_size=150, min_frequency=1)
   elif kind == 'CLIP':
-    made = tokenizers.ByteLevelBPETokenizer(
-      lowercase=True, end_of_word_suffix='</w>'
+    letters = sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
+    made = tokenizers.Tokenizer(
+      tokenizers.models.BPE(end_of_word_suffix='</w>')
     )
-    special = ['<|startoftext|>', '<|endoftext|>']
-    made.train_from_iterator(
-      [x.replace(' ', '') for x in ' '.join(SENTENCES).split()] * 3,
-      vocab_size=600,
-      special_tokens=special,
+    made.normalizer = tokenizers.normalizers.Lowercase()
+    made.pre_tokenizer = tokenizers.pre_tokenizers.Sequence(
+      [
+        tokenizers.pre_tokenizers.WhitespaceSplit(),
+        tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False),
+      ]
     )
+    trainer = tokenizers.trainers.BpeTrainer(
+      vocab_size=400, initial_alphabet=letters, end_of_word_suffix='</w>'
+    )
+    made.train_from_iterator(SENTENCES, trainer)
+    made.model.save(str(folder))
+    # As in OpenAI's: every byte, inside and at the end of a word.
+    ids = json.loads((folder / 'vocab.json').read_text('utf-8'))
+    for piece in [
+      *[f'{letter}</w>' for letter in letters],
+      '<|startoftext|>',
+      '<|endoftext|>',
+    ]:
+      ids.setdefault(piece, len(ids))
+    (folder / 'vocab.json').write_text(json.dumps(ids), 'utf-8')
+    return
   else:
     made = tokenizers.ByteLevelBPETokenizer()
     special = ['<s>', '<pad>', '</s>', '<unk>', '<mask>', '<|endoftext|>']
     made.train_from_iterator(SENTENCES, vocab_size=400, special_tokens=special)
-  made.save_model(str(tmp_path))
+  made.save_model(str(folder))
 
 
 def _spiece(path, kind, **options):
@@ -436,6 +454,28 @@ def test_pieces_of_xlm_roberta_are_equal(model):
   _compare_texts(folder, ['<mask>'], 38)
 
 
+@pytest.mark.parametrize('ends', [(True, True), (False, True), (True, False)])
+def test_ends_are_as_the_folder_says(ends, model):
+  """Also where a tokenizer.json says otherwise."""
+  folder = model('Roberta')
+  _clean(folder)
+  _trained('GPT2', folder)
+  names = {'bos_token': '<s>', 'eos_token': '</s>', 'pad_token': '<pad>'}
+  _write(folder, tokenizer_class='GPT2Tokenizer', **names)
+  theirs = _compare_texts(folder, ['</s>'], 38)
+  _clean(folder)
+  theirs.save_pretrained(folder)
+  for kind in ('GPT2Tokenizer', 'PreTrainedTokenizerFast'):
+    _write(
+      folder,
+      tokenizer_class=kind,
+      add_bos_token=ends[0],
+      add_eos_token=ends[1],
+      **names,
+    )
+    _compare_texts(folder, ['</s>'], 38)
+
+
 @pytest.mark.parametrize('legacy', [False, True])
 @pytest.mark.parametrize('side', [None, 'right'])
 def test_pieces_of_llama_are_equal(legacy, side, model):
@@ -448,9 +488,9 @@ def test_pieces_of_llama_are_equal(legacy, side, model):
     normalization_rule_name='identity',
     remove_extra_whitespaces=False,
   )
-  config = {'legacy': legacy, 'pad_token': '<unk>', 'add_bos_token': True}
+  config = {'legacy': legacy, 'pad_token': '<unk>'}
   if side:
-    config['padding_side'] = side
+    config |= {'padding_side': side, 'add_bos_token': True}
   _write(folder, tokenizer_class='LlamaTokenizer', **config)
   theirs = _compare_texts(folder, ['</s>'], 40)
   _clean(folder)
