@@ -11,7 +11,6 @@ from tokenizers import Tokenizer
 from mmjax.pretrained.folder import read_json
 from mmjax.pretrained.vocabularies import (
   build_tokenizer,
-  mark_ends,
   special_tokens,
   tokenizer_kind,
 )
@@ -19,8 +18,6 @@ from mmjax.types import InputError
 
 # Classes of transformers that pad there unless a folder says otherwise.
 _LEFT = ('gemma', 'llama', 'siglip2')
-# Those whose texts have the same ends whatever a folder says.
-_MARKED = ('bert', 'clip', 'roberta', 'siglip', 't5', 'xlmroberta')
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -107,9 +104,6 @@ def read_tokenizer(folder: Path, kind: str, config: Mapping[str, Any]) -> Any:
   if own or not file.exists():
     return build_tokenizer(folder, kind, config)
   try:
-    made = Tokenizer.from_file(str(file))
+    return Tokenizer.from_file(str(file))
   except Exception as error:
     raise InputError(f'{file} is not a tokenizer: {error}') from error
-  if kind not in _MARKED and {'add_bos_token', 'add_eos_token'} & config.keys():
-    mark_ends(made, special_tokens(kind, config), config)
-  return made

@@ -130,7 +130,7 @@ def build_tokenizer(
   return made
 
 
-def mark_ends(
+def _ends(
   made: Tokenizer, special: Mapping[str, str], config: Mapping[str, Any]
 ) -> Tokenizer:
   """Puts the tokens around each text that `tokenizer_config.json` asks for."""
@@ -191,7 +191,7 @@ def _bytes(vocab: Path, merges: Path, special: Any, config: Any) -> Tokenizer:
   _add(made, special)
   if 'cls' in special:
     return _wrap(made, special['cls'], special['sep'])
-  return mark_ends(made, special, config)
+  return _ends(made, special, config)
 
 
 def _siglip(spiece: Spiece, special: Any, config: Any) -> Tokenizer:
@@ -253,7 +253,7 @@ def _llama(spiece: Spiece, special: Any, config: Any) -> Tokenizer:
   made.pre_tokenizer = pre_tokenizers.Metaspace(_MARK, scheme, split=False)
   _add_pieces(made, spiece)
   _add(made, special)
-  return mark_ends(made, special, config)
+  return _ends(made, special, config)
 
 
 def _unigram(spiece: Spiece, *, behind: Any = ()) -> Tokenizer:

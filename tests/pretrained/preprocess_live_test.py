@@ -455,8 +455,8 @@ def test_pieces_of_xlm_roberta_are_equal(model):
 
 
 @pytest.mark.parametrize('ends', [(True, True), (False, True), (True, False)])
-def test_ends_are_as_the_folder_says(ends, model):
-  """Also where a tokenizer.json says otherwise."""
+def test_ends_are_as_tokenizer_json_says(ends, model):
+  """Also where tokenizer_config.json says otherwise."""
   folder = model('Roberta')
   _clean(folder)
   _trained('GPT2', folder)
