@@ -9,11 +9,8 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from mmjax.pretrained.folder import read_json
-from mmjax.pretrained.vocabularies import (
-  build_tokenizer,
-  special_tokens,
-  tokenizer_kind,
-)
+from mmjax.pretrained.marks import special_tokens, tokenizer_kind
+from mmjax.pretrained.vocabularies import build_tokenizer
 from mmjax.types import InputError
 
 # Classes of transformers that pad there unless a folder says otherwise.

@@ -12,83 +12,23 @@ from tokenizers import (
   models,
   normalizers,
   pre_tokenizers,
-  processors,
 )
 
+from mmjax.pretrained.marks import (
+  add_special,
+  mark_ends,
+  special_tokens,
+  wrap,
+)
 from mmjax.pretrained.spiece import CONTROL, USER, Spiece, read_spiece
 from mmjax.types import InputError
 
 MODELS = ('spiece.model', 'tokenizer.model', 'sentencepiece.bpe.model')
 _MARK = '\u2581'  # what sentencepiece writes for a space
-_ALIASES = {'distilbert': 'bert', 'electra': 'bert', 'mobilebert': 'bert'}
-# Names of classes that take any tokenizer.
-_GENERIC = ('', 'pretrained', 'tokenizersbackend')
-_ANGLES = {
-  'bos': '<s>',
-  'eos': '</s>',
-  'unk': '<unk>',
-  'sep': '</s>',
-  'pad': '<pad>',
-  'cls': '<s>',
-  'mask': '<mask>',
-}
-_END = '<|endoftext|>'
-# Tokens with a meaning, where a folder does not name them.
-_SPECIAL: dict[str, dict[str, str]] = {
-  'bert': {
-    'unk': '[UNK]',
-    'sep': '[SEP]',
-    'pad': '[PAD]',
-    'cls': '[CLS]',
-    'mask': '[MASK]',
-  },
-  'clip': {'bos': '<|startoftext|>', 'eos': _END, 'unk': _END, 'pad': _END},
-  'gpt2': {'bos': _END, 'eos': _END, 'unk': _END},
-  'llama': {'bos': '<s>', 'eos': '</s>', 'unk': '<unk>'},
-  'roberta': _ANGLES,
-  'siglip': {'eos': '</s>', 'unk': '<unk>', 'pad': '</s>'},
-  't5': {'eos': '</s>', 'unk': '<unk>', 'pad': '<pad>'},
-  'xlmroberta': _ANGLES,
-}
-_NAMES = ('bos', 'eos', 'unk', 'sep', 'pad', 'cls', 'mask')
 _CLIP_WORDS = (
   r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|"
   r'[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+'
 )
-
-
-def tokenizer_kind(
-  tokenizer: Mapping[str, Any], model: Mapping[str, Any]
-) -> str:
-  """A class of transformers, like `bert` or `siglip`; empty if none is named.
-
-  Args:
-    tokenizer: `tokenizer_config.json`.
-    model: `config.json`.
-  """
-  for config, key in (
-    (tokenizer, 'tokenizer_class'),
-    (model, 'tokenizer_class'),
-    (model, 'model_type'),
-  ):
-    name = str(config.get(key) or '').removesuffix('Fast')
-    name = name.removesuffix('Tokenizer').lower()
-    name = name.replace('-', '').replace('_', '')
-    if name not in _GENERIC:
-      return _ALIASES.get(name, name)
-  return ''
-
-
-def special_tokens(kind: str, config: Mapping[str, Any]) -> dict[str, str]:
-  """`pad` and the like -> the token, as the folder or its class names it."""
-  found = {}
-  for name in _NAMES:
-    key = f'{name}_token'
-    token = config[key] if key in config else _SPECIAL.get(kind, {}).get(name)
-    token = token.get('content') if isinstance(token, Mapping) else token
-    if token is not None:
-      found[name] = token
-  return found
 
 
 def build_tokenizer(
@@ -130,17 +70,6 @@ def build_tokenizer(
   return made
 
 
-def _ends(
-  made: Tokenizer, special: Mapping[str, str], config: Mapping[str, Any]
-) -> Tokenizer:
-  """Puts the tokens around each text that `tokenizer_config.json` asks for."""
-  first, last = (
-    special.get(name, '') if config.get(f'add_{name}_token') else ''
-    for name in ('bos', 'eos')
-  )
-  return _wrap(made, first, last)
-
-
 def _wordpiece(path: Path, special: dict[str, str], config: Any) -> Tokenizer:
   words = models.WordPiece.read_file(str(path))
   made = Tokenizer(models.WordPiece(words, unk_token=special['unk']))
@@ -151,8 +80,8 @@ def _wordpiece(path: Path, special: dict[str, str], config: Any) -> Tokenizer:
     lowercase=bool(config.get('do_lower_case', True)),
   )
   made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-  _add(made, special)
-  return _wrap(made, special['cls'], special['sep'])
+  add_special(made, special)
+  return wrap(made, special['cls'], special['sep'])
 
 
 def _clip(vocab: Path, merges: Path, special: Any, config: Any) -> Tokenizer:
@@ -179,8 +108,8 @@ def _clip(vocab: Path, merges: Path, special: Any, config: Any) -> Tokenizer:
       pre_tokenizers.ByteLevel(add_prefix_space=False),
     ]
   )
-  _add(made, special)
-  return _wrap(made, special['bos'], special['eos'])
+  add_special(made, special)
+  return wrap(made, special['bos'], special['eos'])
 
 
 def _bytes(vocab: Path, merges: Path, special: Any, config: Any) -> Tokenizer:
@@ -188,10 +117,10 @@ def _bytes(vocab: Path, merges: Path, special: Any, config: Any) -> Tokenizer:
   made.pre_tokenizer = pre_tokenizers.ByteLevel(
     add_prefix_space=bool(config.get('add_prefix_space', False))
   )
-  _add(made, special)
+  add_special(made, special)
   if 'cls' in special:
-    return _wrap(made, special['cls'], special['sep'])
-  return _ends(made, special, config)
+    return wrap(made, special['cls'], special['sep'])
+  return mark_ends(made, special, config)
 
 
 def _siglip(spiece: Spiece, special: Any, config: Any) -> Tokenizer:
@@ -214,8 +143,8 @@ def _siglip(spiece: Spiece, special: Any, config: Any) -> Tokenizer:
     normalizers.Replace(' ', _MARK),
   ]
   made.normalizer = normalizers.Sequence(clean)
-  _add(made, special, lstrip=True, rstrip=True)
-  return _wrap(made, '', special['eos'])
+  add_special(made, special, lstrip=True, rstrip=True)
+  return wrap(made, '', special['eos'])
 
 
 def _t5(spiece: Spiece, special: Any, config: Any) -> Tokenizer:
@@ -224,9 +153,9 @@ def _t5(spiece: Spiece, special: Any, config: Any) -> Tokenizer:
   made = _unigram(spiece, behind=extra)
   made.normalizer = normalizers.Sequence(_charsmap(spiece))
   made.pre_tokenizer = _words()
-  _add(made, special)
+  add_special(made, special)
   made.add_special_tokens(extra)
-  return _wrap(made, '', special['eos'])
+  return wrap(made, '', special['eos'])
 
 
 def _xlm_roberta(spiece: Spiece, special: Any, config: Any) -> Tokenizer:
@@ -238,8 +167,8 @@ def _xlm_roberta(spiece: Spiece, special: Any, config: Any) -> Tokenizer:
   made = Tokenizer(models.Unigram(vocab, 3, False))
   made.normalizer = normalizers.Sequence(_charsmap(spiece))
   made.pre_tokenizer = _words()
-  _add(made, special)
-  return _wrap(made, special['bos'], special['eos'])
+  add_special(made, special)
+  return wrap(made, special['bos'], special['eos'])
 
 
 def _llama(spiece: Spiece, special: Any, config: Any) -> Tokenizer:
@@ -252,8 +181,8 @@ def _llama(spiece: Spiece, special: Any, config: Any) -> Tokenizer:
     scheme = 'never'
   made.pre_tokenizer = pre_tokenizers.Metaspace(_MARK, scheme, split=False)
   _add_pieces(made, spiece)
-  _add(made, special)
-  return _ends(made, special, config)
+  add_special(made, special)
+  return mark_ends(made, special, config)
 
 
 def _unigram(spiece: Spiece, *, behind: Any = ()) -> Tokenizer:
@@ -284,26 +213,6 @@ def _add_pieces(made: Tokenizer, spiece: Spiece) -> None:
       special = piece.kind == CONTROL
       token = AddedToken(piece.text, normalized=False, special=special)
       (made.add_special_tokens if special else made.add_tokens)([token])
-
-
-def _add(made: Tokenizer, special: Mapping[str, str], **options: Any) -> None:
-  made.add_special_tokens(
-    [AddedToken(x, normalized=False, **options) for x in special.values()]
-  )
-
-
-def _wrap(made: Tokenizer, first: str, last: str) -> Tokenizer:
-  """Puts tokens around each text; an empty one is none.
-
-  Raises:
-    InputError: one is not in the vocabulary.
-  """
-  marks = [mark for mark in (first, last) if mark]
-  made.post_processor = processors.TemplateProcessing(
-    single=[*([first] if first else []), '$A', *([last] if last else [])],
-    special_tokens=[(x, made.token_to_id(x)) for x in dict.fromkeys(marks)],
-  )
-  return made
 
 
 _WORDS: dict[str, Callable[..., Tokenizer]] = {'bert': _wordpiece}
