@@ -23,7 +23,7 @@ from mmjax.pretrained.architecture import (
   pair_outputs,
   shape,
 )
-from mmjax.pretrained.images import ImageProcessor
+from mmjax.pretrained.images import CLIP_MEAN, CLIP_STD, ImageProcessor
 from mmjax.pretrained.table import (
   Row,
   attention,
@@ -58,8 +58,7 @@ VISION = {
   'patch_size': 32,
   'num_channels': 3,
 }
-MEAN = (0.48145466, 0.4578275, 0.40821073)
-STD = (0.26862954, 0.26130258, 0.27577711)
+MEAN, STD = CLIP_MEAN, CLIP_STD
 # Configs of OpenAI's checkpoints say 2 and mean the largest id.
 _LEGACY_END = 2
 
@@ -141,7 +140,9 @@ def clip(
 def image_processor(config: Mapping[str, Any]) -> ImageProcessor:
   """What transformers does where the folder does not say."""
   size = Settings(config.get('vision_config', {}), VISION).image_size
-  return ImageProcessor(size=size, crop=(size, size), mean=MEAN, std=STD)
+  return ImageProcessor(
+    size=size, crop=(size, size), mean=MEAN, std=STD, square=False
+  )
 
 
 def vision_rows(v: Settings) -> list[Row]:

@@ -1,6 +1,7 @@
 """Checkpoints in the Hugging Face format: a folder of JSON and safetensors."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,12 @@ from safetensors.numpy import save_file
 from mmjax.types import InputError
 
 WEIGHTS = 'model.safetensors'
+# The ends of names in old files, and what they are called since.
+_NEW = {
+  'LayerNorm.gamma': 'LayerNorm.weight',
+  'LayerNorm.beta': 'LayerNorm.bias',
+}
+_OLD = re.compile(r'LayerNorm\.(gamma|beta)$')
 _PICKLES = ('*.bin', '*.pt', '*.pth', '*.ckpt')
 
 
@@ -37,7 +44,7 @@ def find_folder(name: str | Path) -> Path:
       str(name), allow_patterns=['*.json', '*.txt', '*.model', '*.safetensors']
     )
   except Exception as error:  # of the network, of the hub, of the name
-    reason = str(error).strip().splitlines()[0]
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
     raise InputError(
       f'{name} is no folder, and the hub does not give it: {reason}'
     ) from error
@@ -62,7 +69,10 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 class Tensors(Mapping[str, np.ndarray]):
-  """The tensors of a folder; each is read when it is asked for."""
+  """The tensors of a folder; each is read when it is asked for.
+
+  Names that TensorFlow's BERT left in old files are read as those of today.
+  """
 
   def __init__(self, folder: Path):
     """Lists the tensors of `model.safetensors`, or of an index's files.
@@ -75,8 +85,13 @@ class Tensors(Mapping[str, np.ndarray]):
       names = sorted(set(read_json(index).get('weight_map', {}).values()))
       files = [folder / name for name in names]
       absent = [file for file in files if not file.exists()]
-      if absent or not files:
-        raise InputError(f'{index} lists {absent or "nothing"}')
+      if absent:
+        raise InputError(
+          f'{index} lists what is not there: '
+          + ', '.join(file.name for file in absent)
+        )
+      if not files:
+        raise InputError(f'{index} lists no files')
     else:
       files = sorted(folder.glob('*.safetensors'))
       if len(files) > 1:
@@ -84,16 +99,25 @@ class Tensors(Mapping[str, np.ndarray]):
     if not files or not files[0].exists():
       raise InputError(_without_weights(folder))
     self._file_of: dict[str, Any] = {}
+    self._key_of: dict[str, str] = {}
     for file in files:
       try:
         opened = safe_open(file, 'numpy')
       except Exception as error:
         raise InputError(f'{file} cannot be read: {error}') from error
-      self._file_of |= dict.fromkeys(opened.keys(), opened)
+      for key in opened.keys():  # noqa: SIM118
+        name = _OLD.sub(lambda found: _NEW[found[0]], key)
+        self._file_of[name] = opened
+        self._key_of[name] = key
 
   def __getitem__(self, key: str) -> np.ndarray:
     """Reads a tensor."""
-    return self._file_of[key].get_tensor(key)
+    return self._file_of[key].get_tensor(self._key_of[key])
+
+  def shape(self, key: str) -> tuple[int, ...]:
+    """The shape of a tensor, which is not read."""
+    found = self._file_of[key].get_slice(self._key_of[key])
+    return tuple(found.get_shape())
 
   def __iter__(self) -> Iterator[str]:
     """Their names."""

@@ -109,7 +109,7 @@ def siglip(
 def image_processor(config: Mapping[str, Any]) -> ImageProcessor:
   """What transformers does where the folder does not say."""
   size = Settings(config.get('vision_config', {}), VISION).image_size
-  return ImageProcessor(size=(size, size))
+  return ImageProcessor(size=(size, size), square=False)
 
 
 def _image_rows(v: Settings) -> list[Row]:
