@@ -20,8 +20,8 @@ TRANSFORMER_RULES: Rules = (
   (r'attention/(query|key|value)/kernel$', (None, 'tensor', None)),
   (r'attention/(query|key|value)/bias$', ('tensor', None)),
   (r'attention/out/kernel$', ('tensor', None, None)),
-  (r'mlp/up/kernel$', (None, 'tensor')),
-  (r'mlp/up/bias$', ('tensor',)),
+  (r'mlp/(up|gate)/kernel$', (None, 'tensor')),
+  (r'mlp/(up|gate)/bias$', ('tensor',)),
   (r'mlp/down/kernel$', ('tensor', None)),
 )
 
