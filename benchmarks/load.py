@@ -1,8 +1,9 @@
 """Loading a checkpoint of 150 million parameters: memory and time.
 
-Writes a random BERT of that size once, then loads it in new processes, mmjax and
-transformers in turns; transformers is left out where it is not installed. Memory
-is how much the process's peak grows while it loads, over the size of the file.
+Writes a random BERT of that size once, then loads it in new processes, mmjax
+and transformers in turns; transformers is left out where it is not installed.
+Memory is how much the process's peak grows while it loads, over the size of the
+file. Linux only.
 
   python benchmarks/load.py [--turns 5]
 """
@@ -52,9 +53,10 @@ def load():
 """,
 }
 MEASURE = """
-import json, resource, time
+import json, re, time
 def peak():
-  return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+  status = open('/proc/self/status').read()
+  return int(re.search(r'VmHWM:\\s+(\\d+) kB', status)[1]) * 1024
 before, start = peak(), time.perf_counter()
 kept = load()
 seconds = time.perf_counter() - start

@@ -114,6 +114,10 @@ class Tensors(Mapping[str, np.ndarray]):
     """Reads a tensor."""
     return self._file_of[key].get_tensor(self._key_of[key])
 
+  def __contains__(self, key: object) -> bool:
+    """Whether there is such a tensor; none is read."""
+    return key in self._file_of
+
   def shape(self, key: str) -> tuple[int, ...]:
     """The shape of a tensor, which is not read."""
     found = self._file_of[key].get_slice(self._key_of[key])

@@ -65,7 +65,7 @@ class Preprocess:
     for name, given in (('image', image), ('text', text)):
       if given is not None and getattr(self, name) is None:
         raise InputError(f'this checkpoint takes no {name}')
-    if image is not None:
+    if image is not None and self.image is not None:
       batch['image'] = self.image(_several(image, 'image'))
       mask['image'] = np.ones(len(batch['image']), bool)
     if text is not None:
@@ -244,7 +244,7 @@ def _several(given: Any, name: str) -> Sequence[Any]:
   single = isinstance(given, str | Path) or hasattr(given, 'convert')
   if not single and isinstance(given, np.ndarray):
     single = given.ndim == (1 if name == 'text' else 3)
-  found = [given] if single else list(given)
+  found: list[Any] = [given] if single else [*given]
   if not found:
     raise InputError(f'{name} is an empty list')
   return found
