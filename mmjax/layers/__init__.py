@@ -8,7 +8,9 @@ from mmjax.layers.embed import (
   ByteEmbedding,
   LearnedPositions,
   NgramEmbedding,
+  NumberedPositions,
   PatchProjection,
+  ResampledPositions,
   SinCosPositions,
 )
 from mmjax.layers.histogram import color_histogram
@@ -21,6 +23,8 @@ from mmjax.layers.pooling import (
   Flatten,
   LastToken,
   MeanPool,
+  NthToken,
+  SideBySide,
 )
 from mmjax.layers.recurrence import GRU, LSTM
 from mmjax.layers.space_time import SpaceTimeTransformer
@@ -52,8 +56,12 @@ __all__ = [
   'MultiHeadAttention',
   'NgramEmbedding',
   'NoPositions',
+  'NthToken',
+  'NumberedPositions',
   'PatchProjection',
+  'ResampledPositions',
   'SeriesDoor',
+  'SideBySide',
   'SinCosPositions',
   'SpaceTimeTransformer',
   'Style',

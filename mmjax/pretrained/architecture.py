@@ -21,6 +21,7 @@ ACTIVATIONS = {
   'relu': jax.nn.relu,
   'silu': jax.nn.silu,
   'swish': jax.nn.silu,
+  'tanh': jnp.tanh,
 }
 
 
@@ -35,7 +36,8 @@ class Architecture(NamedTuple):
     image: what prepares pictures, where the folder does not say.
     text: what prepares texts, where the folder does not say; None if it takes
       none.
-    ignore: patterns of names of tensors that no parameter is made of.
+    ignore: patterns of names of tensors that no parameter is made of; they are
+      exported as they were.
   """
 
   model: nn.Module

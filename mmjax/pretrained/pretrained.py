@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from mmjax.models import Aligned
-from mmjax.paths import map_named, named_leaves
-from mmjax.pretrained import bert, clip, siglip, vit
+from mmjax.paths import first_match, map_named, named_leaves
+from mmjax.pretrained import bert, clip, deit, dinov2, siglip, vit
 from mmjax.pretrained.architecture import Architecture
 from mmjax.pretrained.folder import (
   Tensors,
@@ -30,6 +30,9 @@ from mmjax.types import Batch, InputError
 _KNOWN = {
   'bert': (bert.bert, None),
   'clip': (clip.clip, clip.image_processor),
+  'deit': (deit.deit, deit.image_processor),
+  'dinov2': (dinov2.dinov2, dinov2.image_processor),
+  'dinov2_with_registers': (dinov2.dinov2, dinov2.image_processor),
   'distilbert': (bert.distilbert, None),
   'roberta': (bert.roberta, None),
   'siglip': (siglip.siglip, siglip.image_processor),
@@ -178,11 +181,18 @@ def export(loaded: Pretrained, folder: str | Path) -> None:
     folder: it is made; files of the same names are replaced.
   """
   folder = Path(folder)
-  tensors = export_rows(loaded.architecture.rows, named_leaves(loaded.params))
+  architecture = loaded.architecture
+  tensors = export_rows(architecture.rows, named_leaves(loaded.params))
   kinds = {str(x.dtype) for x in tensors.values()}
   dtype = kinds.pop() if len(kinds) == 1 else 'float32'
   config = {k: v for k, v in loaded.config.items() if k != 'torch_dtype'}
-  write_folder(folder, {**config, 'dtype': dtype}, tensors)
+  source = Tensors(loaded.source)
+  ignored = {
+    key: source[key]
+    for key in source
+    if first_match(architecture.ignore, key) is not None
+  }
+  write_folder(folder, {**config, 'dtype': dtype}, {**ignored, **tensors})
   for file in sorted(loaded.source.iterdir()):
     kept = file.suffix in ('.json', '.txt', '.model')
     if kept and not (folder / file.name).exists() and 'index' not in file.name:
