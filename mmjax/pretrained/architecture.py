@@ -11,7 +11,7 @@ from mmjax.layers import Style, gelu, quick_gelu
 from mmjax.pretrained.images import ImageProcessor
 from mmjax.pretrained.table import Row
 from mmjax.pretrained.texts import TextProcessor
-from mmjax.types import InputError, Outputs
+from mmjax.types import Batch, InputError, Outputs
 
 ACTIVATIONS = {
   'gelu': gelu,
@@ -30,9 +30,11 @@ class Architecture(NamedTuple):
 
   Attributes:
     model: of the fields that its config asks for.
-    rows: how its tensors are called there and here.
+    rows: how its tensors are called there and here; before the path of what is
+      no parameter stands its collection, `batch_stats/`.
     inputs: shapes of a batch of one example, without masks.
-    name_outputs: the model's outputs under transformers' names.
+    name_outputs: the model's outputs under transformers' names; what the model
+      was given stands beside them, as `batch`.
     image: what prepares pictures, where the folder does not say.
     text: what prepares texts, where the folder does not say; None if it takes
       none.
@@ -47,6 +49,14 @@ class Architecture(NamedTuple):
   image: ImageProcessor | None = None
   text: TextProcessor | None = None
   ignore: Sequence[str] = ()
+
+  def apply(
+    self, variables: Any, batch: Batch, *, model: nn.Module | None = None
+  ) -> dict[str, Any]:
+    """Runs the model, or another one in its place, and names its outputs."""
+    run: Any = model or self.model
+    outputs = run.apply(variables, batch)
+    return self.name_outputs({**outputs, 'batch': batch})
 
 
 class Settings:

@@ -14,7 +14,7 @@ import numpy as np
 
 from mmjax.models import Aligned
 from mmjax.paths import first_match, map_named, named_leaves
-from mmjax.pretrained import bert, clip, deit, dinov2, siglip, vit
+from mmjax.pretrained import bert, clip, deit, dinov2, resnet, siglip, vit
 from mmjax.pretrained.architecture import Architecture
 from mmjax.pretrained.folder import (
   Tensors,
@@ -34,6 +34,7 @@ _KNOWN = {
   'dinov2': (dinov2.dinov2, dinov2.image_processor),
   'dinov2_with_registers': (dinov2.dinov2, dinov2.image_processor),
   'distilbert': (bert.distilbert, None),
+  'resnet': (resnet.resnet, resnet.image_processor),
   'roberta': (bert.roberta, None),
   'siglip': (siglip.siglip, siglip.image_processor),
   'vit': (vit.vit, vit.image_processor),
@@ -90,6 +91,8 @@ class Pretrained:
   """Of mmjax's own parts; trains like any other."""
   params: Any
   """Its parameters, in float32."""
+  collections: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  """Its variables that are none: the moving averages of BatchNorm."""
   preprocess: Preprocess
   """Raw inputs to the batch that the model takes."""
   config: Mapping[str, Any]
@@ -112,18 +115,14 @@ class Pretrained:
   def apply(self, batch: Batch) -> dict[str, Any]:
     """Runs the model on a batch, on those of its modalities that it has."""
     modalities = tuple(sorted(batch['mask']))
-    return self._compiled(modalities)(self.params, batch)
+    variables = {'params': self.params, **self.collections}
+    return self._compiled(modalities)(variables, batch)
 
   @functools.cache  # noqa: B019
   def _compiled(self, modalities: tuple[str, ...]) -> Any:
     model: Any = restrict(self.model, modalities)
 
-    def run(params, batch):
-      return self.architecture.name_outputs(
-        model.apply({'params': params}, batch)
-      )
-
-    return jax.jit(run)
+    return jax.jit(functools.partial(self.architecture.apply, model=model))
 
   def __hash__(self) -> int:
     """That of the object: arrays have none."""
@@ -159,13 +158,15 @@ def load(name: str | Path, *, sharding: Any = None) -> Pretrained:
   if image_defaults is not None:
     image = image_defaults(config).read(_image_config(folder))
   architecture = build(config, list(tensors), image)
-  params = _load_params(architecture, tensors, folder, sharding)
+  collections = _load_variables(architecture, tensors, folder, sharding)
+  params = collections.pop('params')
   text = architecture.text
   if text is not None:
     text = text.read(folder, read_json(folder / 'tokenizer_config.json'))
   return Pretrained(
     model=architecture.model,
     params=params,
+    collections=collections,
     preprocess=Preprocess(image=architecture.image, text=text),
     config=config,
     architecture=architecture,
@@ -182,7 +183,8 @@ def export(loaded: Pretrained, folder: str | Path) -> None:
   """
   folder = Path(folder)
   architecture = loaded.architecture
-  tensors = export_rows(architecture.rows, named_leaves(loaded.params))
+  leaves = named_leaves({**loaded.params, **loaded.collections})
+  tensors = export_rows(architecture.rows, leaves)
   kinds = {str(x.dtype) for x in tensors.values()}
   dtype = kinds.pop() if len(kinds) == 1 else 'float32'
   config = {k: v for k, v in loaded.config.items() if k != 'torch_dtype'}
@@ -211,9 +213,10 @@ def restrict(model: nn.Module, modalities: Sequence[str]) -> nn.Module:
   )
 
 
-def _load_params(
+def _load_variables(
   architecture: Architecture, tensors: Tensors, folder: Path, sharding: Any
-) -> Any:
+) -> dict[str, Any]:
+  """Collection -> its variables."""
   batch = dict(architecture.inputs)
   masks = {
     name: jax.ShapeDtypeStruct(
@@ -222,8 +225,10 @@ def _load_params(
     for name, x in batch.items()
   }
   init = functools.partial(architecture.model.init, jax.random.key(0))
-  shapes = jax.eval_shape(init, {**batch, 'mask': masks})['params']
-  named = named_leaves(shapes)
+  shapes = dict(jax.eval_shape(init, {**batch, 'mask': masks}))
+  # In the table parameters have no collection before their paths.
+  params = shapes.pop('params')
+  named = named_leaves({**params, **shapes})
   found = {}
   for path, x in load_rows(
     architecture.rows,
@@ -235,7 +240,10 @@ def _load_params(
     place = sharding(path, x.shape) if callable(sharding) else sharding
     x = np.asarray(x, named[path].dtype, order='C')
     found[path] = jax.device_put(x, place)
-  return map_named(lambda path, _: found[path], shapes)
+  return {
+    'params': map_named(lambda path, _: found[path], params),
+    **map_named(lambda path, _: found[path], shapes),
+  }
 
 
 def _image_config(folder: Path) -> Mapping[str, Any]:
