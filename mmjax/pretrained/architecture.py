@@ -35,7 +35,8 @@ class Architecture(NamedTuple):
     inputs: shapes of a batch of one example, without masks.
     name_outputs: the model's outputs under transformers' names; what the model
       was given stands beside them, as `batch`.
-    image: what prepares pictures, where the folder does not say.
+    image: what prepares pictures; None if it takes none.
+    video: what prepares the frames of clips; None if it takes none.
     text: what prepares texts, where the folder does not say; None if it takes
       none.
     ignore: patterns of names of tensors that no parameter is made of; they are
@@ -47,6 +48,7 @@ class Architecture(NamedTuple):
   inputs: Mapping[str, Any]
   name_outputs: Callable[[Outputs], dict[str, Any]]
   image: ImageProcessor | None = None
+  video: ImageProcessor | None = None
   text: TextProcessor | None = None
   ignore: Sequence[str] = ()
 

@@ -12,6 +12,7 @@ from mmjax.types import InputError
 
 Picture = Any
 """A PIL image, an array `[h w]`, `[h w c]` or `[c h w]`, or a path."""
+_UNCROPPED = 384  # the least side of which `crop_pct` crops nothing
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,9 @@ class ImageProcessor:
     if config.get('do_resize', True):
       if 'size' in config:
         found['size'] = _size(config['size'])
+        if isinstance(config['size'], int) and isinstance(self.size, tuple):
+          # What was a square before there were objects.
+          found['size'] = (config['size'],) * 2
     else:
       found['size'] = None
     if not config.get('do_center_crop', self.crop is not None):
@@ -52,6 +56,8 @@ class ImageProcessor:
     elif 'crop_size' in config:
       crop = _size(config['crop_size'])
       found['crop'] = (crop, crop) if isinstance(crop, int) else crop
+    if 'crop_pct' in config and isinstance(found.get('size'), int):
+      found |= _share(found['size'], config['crop_pct'])
     if 'resample' in config:
       found['resample'] = Image.Resampling(config['resample'])
     scale = config.get('rescale_factor', 1 / 255)
@@ -131,6 +137,13 @@ def center_crop(x: np.ndarray, size: tuple[int, int]) -> np.ndarray:
       first = (have - want) // 2
       x = np.take(x, np.arange(first, first + want), axis=axis)
   return x
+
+
+def _share(side: int, share: float) -> dict[str, Any]:
+  """As ConvNeXt and ResNet crop: small pictures to a share of their side."""
+  if side < _UNCROPPED:
+    return {'size': int(side / share), 'crop': (side, side)}
+  return {'size': (side, side), 'crop': None}
 
 
 def _size(value: Any) -> tuple[int, int] | int:

@@ -14,7 +14,16 @@ import numpy as np
 
 from mmjax.models import Aligned
 from mmjax.paths import first_match, map_named, named_leaves
-from mmjax.pretrained import bert, clip, deit, dinov2, resnet, siglip, vit
+from mmjax.pretrained import (
+  bert,
+  clip,
+  deit,
+  dinov2,
+  resnet,
+  siglip,
+  videomae,
+  vit,
+)
 from mmjax.pretrained.architecture import Architecture
 from mmjax.pretrained.folder import (
   Tensors,
@@ -37,8 +46,11 @@ _KNOWN = {
   'resnet': (resnet.resnet, resnet.image_processor),
   'roberta': (bert.roberta, None),
   'siglip': (siglip.siglip, siglip.image_processor),
+  'videomae': (videomae.videomae, videomae.image_processor),
   'vit': (vit.vit, vit.image_processor),
 }
+# Axes of a modality's mask, where it is not one.
+_MASKED = {'text': 2, 'video': 2}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -49,23 +61,29 @@ class Preprocess:
   """What prepares pictures, if the model takes any."""
   text: Any = None
   """What prepares texts, if the model takes any."""
+  video: ImageProcessor | None = None
+  """What prepares the frames of clips, if the model takes any."""
 
-  def __call__(self, *, image: Any = None, text: Any = None) -> Batch:
+  def __call__(
+    self, *, image: Any = None, text: Any = None, video: Any = None
+  ) -> Batch:
     """Makes a batch of what is given.
 
     Args:
       image: pictures: PIL images, arrays or paths; or one of them.
       text: strings, lists of token ids, or one of them.
+      video: clips: lists of as many pictures each, or arrays `[f h w c]`.
 
     Raises:
       InputError: the model does not take what is given, or nothing is.
     """
     batch: dict[str, Any] = {}
     mask: dict[str, Any] = {}
-    for name, given in (('image', image), ('text', text)):
+    known = {'image': image, 'text': text, 'video': video}
+    for name, given in known.items():
       if given is not None and getattr(self, name) is None:
         raise InputError(f'this checkpoint takes no {name}')
-    if image is not None:
+    if image is not None and self.image is not None:
       batch['image'] = self.image(_several(image, 'image'))
       mask['image'] = np.ones(len(batch['image']), bool)
     if text is not None:
@@ -73,8 +91,11 @@ class Preprocess:
       strings = all(isinstance(one, str) for one in texts)
       made = self.text(texts) if strings else self.text.stack(texts)
       batch['text'], mask['text'] = made
+    if video is not None and self.video is not None:
+      batch['video'] = np.stack([self.video(list(clip)) for clip in video])
+      mask['video'] = np.ones(batch['video'].shape[:2], bool)
     if not batch:
-      raise InputError('neither image nor text is given')
+      raise InputError('neither image, text nor video is given')
     return {**batch, 'mask': mask}
 
 
@@ -102,7 +123,9 @@ class Pretrained:
   source: Path
   """The folder."""
 
-  def __call__(self, *, image: Any = None, text: Any = None) -> dict[str, Any]:
+  def __call__(
+    self, *, image: Any = None, text: Any = None, video: Any = None
+  ) -> dict[str, Any]:
     """Runs the model on raw inputs; see `Preprocess`.
 
     Returns:
@@ -110,7 +133,7 @@ class Pretrained:
       `logits`, `sentence_embeds`; or `image_embeds`, `text_embeds`,
       `logits_per_image`, `logits_per_text`, as far as there are any.
     """
-    return self.apply(self.preprocess(image=image, text=text))
+    return self.apply(self.preprocess(image=image, text=text, video=video))
 
   def apply(self, batch: Batch) -> dict[str, Any]:
     """Runs the model on a batch, on those of its modalities that it has."""
@@ -120,8 +143,7 @@ class Pretrained:
 
   @functools.cache  # noqa: B019
   def _compiled(self, modalities: tuple[str, ...]) -> Any:
-    model: Any = restrict(self.model, modalities)
-
+    model = restrict(self.model, modalities)
     return jax.jit(functools.partial(self.architecture.apply, model=model))
 
   def __hash__(self) -> int:
@@ -167,7 +189,9 @@ def load(name: str | Path, *, sharding: Any = None) -> Pretrained:
     model=architecture.model,
     params=params,
     collections=collections,
-    preprocess=Preprocess(image=architecture.image, text=text),
+    preprocess=Preprocess(
+      image=architecture.image, text=text, video=architecture.video
+    ),
     config=config,
     architecture=architecture,
     source=folder,
@@ -219,9 +243,7 @@ def _load_variables(
   """Collection -> its variables."""
   batch = dict(architecture.inputs)
   masks = {
-    name: jax.ShapeDtypeStruct(
-      x.shape if name == 'text' else x.shape[:1], jnp.bool_
-    )
+    name: jax.ShapeDtypeStruct(x.shape[: _MASKED.get(name, 1)], jnp.bool_)
     for name, x in batch.items()
   }
   init = functools.partial(architecture.model.init, jax.random.key(0))
@@ -248,7 +270,9 @@ def _load_variables(
 
 def _image_config(folder: Path) -> Mapping[str, Any]:
   """What a folder says of pictures; newer ones say it in a common file."""
-  found = read_json(folder / 'preprocessor_config.json')
+  found = read_json(folder / 'preprocessor_config.json') or read_json(
+    folder / 'video_preprocessor_config.json'
+  )
   both = read_json(folder / 'processor_config.json')
   return found or both.get('image_processor', {})
 

@@ -41,8 +41,6 @@ DEFAULTS = {
   'downsample_in_bottleneck': False,
 }
 _IMAGE = 224
-# A convolution and its norm, one behind the other.
-_TRANSFORMERS = ('convolution', 'normalization')
 
 
 def resnet(
@@ -56,7 +54,7 @@ def resnet(
     image: what its preprocessor says.
   """
   if 'conv1.weight' in names:
-    config = {**_read_torchvision(names), **config}
+    config = {**_read_torchvision(config, names), **config}
     rows_of, classifier = _torchvision_rows, 'fc'
   else:
     prefix = common_prefix(names, 'resnet.')
@@ -123,7 +121,9 @@ def _encoder(c: Settings, image: ImageProcessor) -> ResNet:
   )
 
 
-def _read_torchvision(names: Sequence[str]) -> dict[str, Any]:
+def _read_torchvision(
+  config: Mapping[str, Any], names: Sequence[str]
+) -> dict[str, Any]:
   """Settings that the names of torchvision's tensors tell."""
   depths: list[int] = []
   while f'layer{len(depths) + 1}.0.conv1.weight' in names:
@@ -132,7 +132,8 @@ def _read_torchvision(names: Sequence[str]) -> dict[str, Any]:
       sum(n.startswith(first) and n.endswith('.conv1.weight') for n in names)
     )
   bottleneck = 'layer1.0.conv3.weight' in names
-  width = DEFAULTS['embedding_size'] * (4 if bottleneck else 1)
+  width = config.get('embedding_size', DEFAULTS['embedding_size'])
+  width *= 4 if bottleneck else 1
   return {
     'depths': depths,
     'layer_type': 'bottleneck' if bottleneck else 'basic',
@@ -153,9 +154,8 @@ def _layers(encoder: ResNet) -> list[tuple[int, int, int, bool]]:
 
 def _transformers_rows(prefix: str, encoder: ResNet) -> list[Row]:
   def pair(key: str, conv: str, norm: str) -> list[Row]:
-    return _conv_norm(
-      *(f'{prefix}{key}.{n}' for n in _TRANSFORMERS), conv, norm
-    )
+    key = f'{prefix}{key}'
+    return _conv_norm(f'{key}.convolution', f'{key}.normalization', conv, norm)
 
   rows = pair('embedder.embedder', 'conv1', 'norm1')
   for stage, block, count, beside in _layers(encoder):
