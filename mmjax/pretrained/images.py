@@ -56,8 +56,9 @@ class ImageProcessor:
     elif 'crop_size' in config:
       crop = _size(config['crop_size'])
       found['crop'] = (crop, crop) if isinstance(crop, int) else crop
-    if 'crop_pct' in config and isinstance(found.get('size'), int):
-      found |= _share(found['size'], config['crop_pct'])
+    side: Any = found.get('size')
+    if 'crop_pct' in config and isinstance(side, int):
+      found |= _share(side, config['crop_pct'])
     if 'resample' in config:
       found['resample'] = Image.Resampling(config['resample'])
     scale = config.get('rescale_factor', 1 / 255)

@@ -282,7 +282,8 @@ def _several(given: Any, name: str) -> Sequence[Any]:
   single = isinstance(given, str | Path) or hasattr(given, 'convert')
   if not single and isinstance(given, np.ndarray):
     single = given.ndim == (1 if name == 'text' else 3)
-  found = [given] if single else list(given)
+  items: Any = [given] if single else given
+  found = list(items)
   if not found:
     raise InputError(f'{name} is an empty list')
   return found
