@@ -36,12 +36,19 @@ class ViT(SequenceEncoder, ImageEncoder):
   """Whether a learned token stands before the patches."""
   class_position: bool = False
   """Whether that token has a learned position, too."""
+  registers: int = 0
+  """Learned tokens between the class token and the patches: registers
+  (https://arxiv.org/abs/2309.16588), or the one of DeiT that a teacher is
+  distilled into (https://arxiv.org/abs/2012.12877)."""
+  register_positions: bool = False
+  """Whether those have learned positions, too."""
   patch_bias: bool = True
   """Whether the projection of patches has a bias."""
   rest: Literal['error', 'drop'] = 'error'
   """What happens to the last rows and columns that make no whole patch."""
   positions: nn.Module = LearnedPositions()
-  """`(grid, width) -> [n d]`: LearnedPositions or SinCosPositions."""
+  """`(grid, width) -> [n d]`: LearnedPositions, ResampledPositions or
+  SinCosPositions."""
 
   def grid(self, height: int, width: int) -> tuple[int, int]:
     """Rows and columns of patches in an image of so many pixels.
@@ -64,7 +71,7 @@ class ViT(SequenceEncoder, ImageEncoder):
     *,
     train: bool,
   ) -> Tokens:
-    """A token for each patch, behind the class token if there is one.
+    """A token for each patch, behind the class token and the registers.
 
     Raises:
       ValueError: the patches do not cover the image exactly.
@@ -76,12 +83,34 @@ class ViT(SequenceEncoder, ImageEncoder):
     x = rearrange(x, 'b (h p) (w q) c -> b (h w) (p q c)', p=p, q=p)
     x = PatchProjection(self.width, self.patch_bias, name='patches')(x)
     x = x + self.positions(grid, self.width).astype(x.dtype)[None]
+    first = []
     if self.class_token:
-      init = nn.initializers.normal(0.02)
-      first = self.param('class_token', init, (1, 1, self.width))
-      if self.class_position:
-        first += self.param('class_position', init, (1, self.width))[None]
-      first = jnp.broadcast_to(first.astype(x.dtype), (b, 1, self.width))
-      x = jnp.concatenate([first, x], axis=1)
+      first.append(
+        self._learned('class_token', 1, 'class_position', self.class_position)
+      )
+    if self.registers:
+      first.append(
+        self._learned(
+          'register_tokens',
+          self.registers,
+          'register_table',
+          self.register_positions,
+        )
+      )
+    first = [
+      jnp.broadcast_to(one.astype(x.dtype), (b, *one.shape[1:]))
+      for one in first
+    ]
+    x = jnp.concatenate([*first, x], axis=1)
     real = jnp.broadcast_to(mask[:, None], x.shape[:2])
     return self.transform(Tokens(x, real), train=train)
+
+  def _learned(
+    self, name: str, count: int, position: str, positioned: bool
+  ) -> Float[Array, '1 n d']:
+    """Learned tokens, with positions if they have any."""
+    init = nn.initializers.normal(0.02)
+    tokens = self.param(name, init, (1, count, self.width))
+    if positioned:
+      tokens += self.param(position, init, (count, self.width))[None]
+    return tokens

@@ -39,8 +39,11 @@ class VideoTransformer(SequenceEncoder):
   attention: Literal['joint', 'factorised'] = 'joint'
   """Whether a tubelet looks at all others, or first at those of its moment and
   then at those of its place."""
+  rest: Literal['error', 'drop'] = 'error'
+  """What happens to the last rows and columns that make no whole tubelet."""
   positions: nn.Module = SinCosPositions()
-  """`(grid, width) -> [n d]`: LearnedPositions or SinCosPositions."""
+  """`(grid, width) -> [n d]`: LearnedPositions, SinCosPositions or
+  NumberedPositions."""
   mean: tuple[float, ...] = IMAGENET_MEAN
   """Subtracted from each channel, which lies in 0..1."""
   std: tuple[float, ...] = IMAGENET_STD
@@ -50,10 +53,11 @@ class VideoTransformer(SequenceEncoder):
     """Tubelets along time, rows and columns.
 
     Raises:
-      ValueError: the tubelets do not cover the frames exactly.
+      ValueError: the tubelets do not cover the frames exactly, and `rest` is
+        not to be dropped.
     """
     depth, p = self.tubelet
-    if height % p or width % p:
+    if self.rest == 'error' and (height % p or width % p):
       raise ValueError(
         f'frames of {height}x{width} are not divisible by tubelet side {p}'
       )
@@ -91,6 +95,7 @@ class VideoTransformer(SequenceEncoder):
     x = where_real(rearrange(x, '(b f) h w c -> b f h w c', b=b), mask)
     depth, p = self.tubelet
     fill = grid[0] * depth - frames
+    x = x[:, :, : grid[1] * p, : grid[2] * p]
     x = jnp.pad(x, ((0, 0), (0, fill)) + ((0, 0),) * 3)
     real = jnp.pad(mask, ((0, 0), (0, fill)))
     x = rearrange(

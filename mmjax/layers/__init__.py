@@ -8,7 +8,9 @@ from mmjax.layers.embed import (
   ByteEmbedding,
   LearnedPositions,
   NgramEmbedding,
+  NumberedPositions,
   PatchProjection,
+  ResampledPositions,
   SinCosPositions,
 )
 from mmjax.layers.histogram import color_histogram
@@ -21,6 +23,8 @@ from mmjax.layers.pooling import (
   Flatten,
   LastToken,
   MeanPool,
+  NthToken,
+  SideBySide,
 )
 from mmjax.layers.recurrence import GRU, LSTM
 from mmjax.layers.rotary import Llama3Scaling, Rotary
@@ -54,9 +58,13 @@ __all__ = [
   'MultiHeadAttention',
   'NgramEmbedding',
   'NoPositions',
+  'NthToken',
+  'NumberedPositions',
   'PatchProjection',
+  'ResampledPositions',
   'Rotary',
   'SeriesDoor',
+  'SideBySide',
   'SinCosPositions',
   'SpaceTimeTransformer',
   'Style',

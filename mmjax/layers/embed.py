@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Integer
 
+from mmjax.layers.resample import resample_bicubic
 from mmjax.masking import where_real
 
 _POSITION_INIT = nn.initializers.normal(0.02)
@@ -61,6 +62,27 @@ class LearnedPositions(nn.Module):
     return table[self.offset : last].reshape(-1, width)
 
 
+class ResampledPositions(nn.Module):
+  """A learned vector for each place of one grid, resampled for other grids.
+
+  As DINOv2 (https://arxiv.org/abs/2304.07193) takes images of other sizes than
+  it was trained on.
+  """
+
+  grid: tuple[int, int]
+  """Rows and columns that there are vectors for."""
+  antialias: bool = False
+  """Whether resampling to a coarser grid looks at all of the finer one."""
+
+  @nn.compact
+  def __call__(self, grid: tuple[int, int], width: int) -> Float[Array, 'n d']:
+    """Gives the vectors of a grid's places, in row-major order."""
+    table = self.param('table', _POSITION_INIT, (*self.grid, width))
+    if tuple(grid) != tuple(self.grid):
+      table = resample_bicubic(table, grid, antialias=self.antialias)
+    return table.reshape(-1, width)
+
+
 class SinCosPositions(nn.Module):
   """Fixed sines and cosines of a grid's coordinates; any length works.
 
@@ -90,6 +112,25 @@ class SinCosPositions(nn.Module):
     angles = [axis.reshape(-1, 1) * rates for axis in axes]
     waves = [f(angle) for angle in angles for f in (np.sin, np.cos)]
     return jnp.asarray(np.concatenate(waves, axis=-1), jnp.float32)
+
+
+class NumberedPositions(nn.Module):
+  """Fixed sines and cosines of a place's number in row-major order.
+
+  Sines and cosines take turns along the width. Attention Is All You Need,
+  section 3.5 (https://arxiv.org/abs/1706.03762); VideoMAE has them.
+  """
+
+  base: float = 10_000.0
+  """Longest wavelength over 2 pi, in places."""
+
+  def __call__(self, grid: tuple[int, ...], width: int) -> Float[Array, 'n d']:
+    """Gives the vectors of a grid's places."""
+    column = np.arange(width)
+    rates = self.base ** -(2 * (column // 2) / width)
+    angles = np.arange(math.prod(grid))[:, None] * rates
+    waves = np.where(column % 2, np.cos(angles), np.sin(angles))
+    return jnp.asarray(waves, jnp.float32)
 
 
 class ByteEmbedding(nn.Module):

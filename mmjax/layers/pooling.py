@@ -21,9 +21,12 @@ from mmjax.types import Tokens
 class MeanPool(nn.Module):
   """The mean of the real tokens."""
 
+  skip: int = 0
+  """Tokens at the start that don't count, such as a class token."""
+
   def __call__(self, tokens: Tokens) -> Float[Array, 'b d']:
     """Averages; zero where nothing is real."""
-    return masked_mean(*tokens)
+    return masked_mean(tokens.x[:, self.skip :], tokens.mask[:, self.skip :])
 
 
 class Flatten(nn.Module):
@@ -44,6 +47,17 @@ class FirstToken(nn.Module):
   def __call__(self, tokens: Tokens) -> Float[Array, 'b d']:
     """Takes token 0."""
     return tokens.x[:, 0]
+
+
+class NthToken(nn.Module):
+  """One token by its place."""
+
+  index: int
+  """Its place, from 0."""
+
+  def __call__(self, tokens: Tokens) -> Float[Array, 'b d']:
+    """Takes the token."""
+    return tokens.x[:, self.index]
 
 
 class LastToken(nn.Module):
@@ -84,6 +98,17 @@ class AttentionPool(nn.Module):
       round(d * self.mlp_ratio), activation=self.style.activation, name='mlp'
     )
     return (x + mlp(norm(x)))[:, 0]
+
+
+class SideBySide(nn.Module):
+  """Several poolings of the same tokens, one behind the other in one vector."""
+
+  pools: tuple[nn.Module, ...]
+  """Each is `Tokens -> [b d]`."""
+
+  def __call__(self, tokens: Tokens) -> Float[Array, 'b e']:
+    """Concatenates what they give."""
+    return jnp.concatenate([pool(tokens) for pool in self.pools], axis=-1)
 
 
 class DensePool(nn.Module):

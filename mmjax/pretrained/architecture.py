@@ -11,7 +11,7 @@ from mmjax.layers import Style, gelu, quick_gelu
 from mmjax.pretrained.images import ImageProcessor
 from mmjax.pretrained.table import Row
 from mmjax.pretrained.texts import TextProcessor
-from mmjax.types import InputError, Outputs
+from mmjax.types import Batch, InputError, Outputs
 
 ACTIVATIONS = {
   'gelu': gelu,
@@ -21,6 +21,7 @@ ACTIVATIONS = {
   'relu': jax.nn.relu,
   'silu': jax.nn.silu,
   'swish': jax.nn.silu,
+  'tanh': jnp.tanh,
 }
 
 
@@ -29,13 +30,17 @@ class Architecture(NamedTuple):
 
   Attributes:
     model: of the fields that its config asks for.
-    rows: how its tensors are called there and here.
+    rows: how its tensors are called there and here; before the path of what is
+      no parameter stands its collection, `batch_stats/`.
     inputs: shapes of a batch of one example, without masks.
-    name_outputs: the model's outputs under transformers' names.
-    image: what prepares pictures, where the folder does not say.
+    name_outputs: the model's outputs under transformers' names; what the model
+      was given stands beside them, as `batch`.
+    image: what prepares pictures; None if it takes none.
+    video: what prepares the frames of clips; None if it takes none.
     text: what prepares texts, where the folder does not say; None if it takes
       none.
-    ignore: patterns of names of tensors that no parameter is made of.
+    ignore: patterns of names of tensors that no parameter is made of; they are
+      exported as they were.
   """
 
   model: nn.Module
@@ -43,8 +48,17 @@ class Architecture(NamedTuple):
   inputs: Mapping[str, Any]
   name_outputs: Callable[[Outputs], dict[str, Any]]
   image: ImageProcessor | None = None
+  video: ImageProcessor | None = None
   text: TextProcessor | None = None
   ignore: Sequence[str] = ()
+
+  def apply(
+    self, variables: Any, batch: Batch, *, model: nn.Module | None = None
+  ) -> dict[str, Any]:
+    """Runs the model, or another one in its place, and names its outputs."""
+    run: Any = model or self.model
+    outputs = run.apply(variables, batch)
+    return self.name_outputs({**outputs, 'batch': batch})
 
 
 class Settings:

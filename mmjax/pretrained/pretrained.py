@@ -13,8 +13,19 @@ import jax.numpy as jnp
 import numpy as np
 
 from mmjax.models import Aligned
-from mmjax.paths import map_named, named_leaves
-from mmjax.pretrained import bert, clip, gpt2, llama, siglip, vit
+from mmjax.paths import first_match, map_named, named_leaves
+from mmjax.pretrained import (
+  bert,
+  clip,
+  deit,
+  dinov2,
+  gpt2,
+  llama,
+  resnet,
+  siglip,
+  videomae,
+  vit,
+)
 from mmjax.pretrained.architecture import Architecture
 from mmjax.pretrained.folder import (
   Tensors,
@@ -30,15 +41,22 @@ from mmjax.types import Batch, InputError
 _KNOWN = {
   'bert': (bert.bert, None),
   'clip': (clip.clip, clip.image_processor),
+  'deit': (deit.deit, deit.image_processor),
+  'dinov2': (dinov2.dinov2, dinov2.image_processor),
+  'dinov2_with_registers': (dinov2.dinov2, dinov2.image_processor),
   'distilbert': (bert.distilbert, None),
   'gpt2': (gpt2.gpt2, None),
   'llama': (llama.llama, None),
   'mistral': (llama.mistral, None),
   'qwen2': (llama.qwen2, None),
+  'resnet': (resnet.resnet, resnet.image_processor),
   'roberta': (bert.roberta, None),
   'siglip': (siglip.siglip, siglip.image_processor),
+  'videomae': (videomae.videomae, videomae.image_processor),
   'vit': (vit.vit, vit.image_processor),
 }
+# Axes of a modality's mask, where it is not one.
+_MASKED = {'text': 2, 'video': 2}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -49,20 +67,26 @@ class Preprocess:
   """What prepares pictures, if the model takes any."""
   text: Any = None
   """What prepares texts, if the model takes any."""
+  video: ImageProcessor | None = None
+  """What prepares the frames of clips, if the model takes any."""
 
-  def __call__(self, *, image: Any = None, text: Any = None) -> Batch:
+  def __call__(
+    self, *, image: Any = None, text: Any = None, video: Any = None
+  ) -> Batch:
     """Makes a batch of what is given.
 
     Args:
       image: pictures: PIL images, arrays or paths; or one of them.
       text: strings, lists of token ids, or one of them.
+      video: clips: lists of as many pictures each, or arrays `[f h w c]`.
 
     Raises:
       InputError: the model does not take what is given, or nothing is.
     """
     batch: dict[str, Any] = {}
     mask: dict[str, Any] = {}
-    for name, given in (('image', image), ('text', text)):
+    known = {'image': image, 'text': text, 'video': video}
+    for name, given in known.items():
       if given is not None and getattr(self, name) is None:
         raise InputError(f'this checkpoint takes no {name}')
     if image is not None and self.image is not None:
@@ -73,8 +97,11 @@ class Preprocess:
       strings = all(isinstance(one, str) for one in texts)
       made = self.text(texts) if strings else self.text.stack(texts)
       batch['text'], mask['text'] = made
+    if video is not None and self.video is not None:
+      batch['video'] = np.stack([self.video(list(clip)) for clip in video])
+      mask['video'] = np.ones(batch['video'].shape[:2], bool)
     if not batch:
-      raise InputError('neither image nor text is given')
+      raise InputError('neither image, text nor video is given')
     return {**batch, 'mask': mask}
 
 
@@ -91,6 +118,8 @@ class Pretrained:
   """Of mmjax's own parts; trains like any other."""
   params: Any
   """Its parameters, in float32."""
+  collections: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  """Its variables that are none: the moving averages of BatchNorm."""
   preprocess: Preprocess
   """Raw inputs to the batch that the model takes."""
   config: Mapping[str, Any]
@@ -100,7 +129,9 @@ class Pretrained:
   source: Path
   """The folder."""
 
-  def __call__(self, *, image: Any = None, text: Any = None) -> dict[str, Any]:
+  def __call__(
+    self, *, image: Any = None, text: Any = None, video: Any = None
+  ) -> dict[str, Any]:
     """Runs the model on raw inputs; see `Preprocess`.
 
     Returns:
@@ -108,23 +139,18 @@ class Pretrained:
       `logits`, `sentence_embeds`; or `image_embeds`, `text_embeds`,
       `logits_per_image`, `logits_per_text`, as far as there are any.
     """
-    return self.apply(self.preprocess(image=image, text=text))
+    return self.apply(self.preprocess(image=image, text=text, video=video))
 
   def apply(self, batch: Batch) -> dict[str, Any]:
     """Runs the model on a batch, on those of its modalities that it has."""
     modalities = tuple(sorted(batch['mask']))
-    return self._compiled(modalities)(self.params, batch)
+    variables = {'params': self.params, **self.collections}
+    return self._compiled(modalities)(variables, batch)
 
   @functools.cache  # noqa: B019
   def _compiled(self, modalities: tuple[str, ...]) -> Any:
-    model: Any = restrict(self.model, modalities)
-
-    def run(params, batch):
-      return self.architecture.name_outputs(
-        model.apply({'params': params}, batch)
-      )
-
-    return jax.jit(run)
+    model = restrict(self.model, modalities)
+    return jax.jit(functools.partial(self.architecture.apply, model=model))
 
   def __hash__(self) -> int:
     """That of the object: arrays have none."""
@@ -160,14 +186,18 @@ def load(name: str | Path, *, sharding: Any = None) -> Pretrained:
   if image_defaults is not None:
     image = image_defaults(config).read(_image_config(folder))
   architecture = build(config, list(tensors), image)
-  params = _load_params(architecture, tensors, folder, sharding)
+  collections = _load_variables(architecture, tensors, folder, sharding)
+  params = collections.pop('params')
   text = architecture.text
   if text is not None:
     text = text.read(folder, read_json(folder / 'tokenizer_config.json'))
   return Pretrained(
     model=architecture.model,
     params=params,
-    preprocess=Preprocess(image=architecture.image, text=text),
+    collections=collections,
+    preprocess=Preprocess(
+      image=architecture.image, text=text, video=architecture.video
+    ),
     config=config,
     architecture=architecture,
     source=folder,
@@ -182,11 +212,19 @@ def export(loaded: Pretrained, folder: str | Path) -> None:
     folder: it is made; files of the same names are replaced.
   """
   folder = Path(folder)
-  tensors = export_rows(loaded.architecture.rows, named_leaves(loaded.params))
+  architecture = loaded.architecture
+  leaves = named_leaves({**loaded.params, **loaded.collections})
+  tensors = export_rows(architecture.rows, leaves)
   kinds = {str(x.dtype) for x in tensors.values()}
   dtype = kinds.pop() if len(kinds) == 1 else 'float32'
   config = {k: v for k, v in loaded.config.items() if k != 'torch_dtype'}
-  write_folder(folder, {**config, 'dtype': dtype}, tensors)
+  source = Tensors(loaded.source)
+  ignored = {
+    key: source[key]
+    for key in source
+    if first_match(architecture.ignore, key) is not None
+  }
+  write_folder(folder, {**config, 'dtype': dtype}, {**ignored, **tensors})
   for file in sorted(loaded.source.iterdir()):
     kept = file.suffix in ('.json', '.txt', '.model')
     if kept and not (folder / file.name).exists() and 'index' not in file.name:
@@ -205,19 +243,20 @@ def restrict(model: nn.Module, modalities: Sequence[str]) -> nn.Module:
   )
 
 
-def _load_params(
+def _load_variables(
   architecture: Architecture, tensors: Tensors, folder: Path, sharding: Any
-) -> Any:
+) -> dict[str, Any]:
+  """Collection -> its variables."""
   batch = dict(architecture.inputs)
   masks = {
-    name: jax.ShapeDtypeStruct(
-      x.shape if name == 'text' else x.shape[:1], jnp.bool_
-    )
+    name: jax.ShapeDtypeStruct(x.shape[: _MASKED.get(name, 1)], jnp.bool_)
     for name, x in batch.items()
   }
   init = functools.partial(architecture.model.init, jax.random.key(0))
-  shapes = jax.eval_shape(init, {**batch, 'mask': masks})['params']
-  named = named_leaves(shapes)
+  shapes = dict(jax.eval_shape(init, {**batch, 'mask': masks}))
+  # In the table parameters have no collection before their paths.
+  params = shapes.pop('params')
+  named = named_leaves({**params, **shapes})
   found = {}
   for path, x in load_rows(
     architecture.rows,
@@ -229,12 +268,17 @@ def _load_params(
     place = sharding(path, x.shape) if callable(sharding) else sharding
     x = np.asarray(x, named[path].dtype, order='C')
     found[path] = jax.device_put(x, place)
-  return map_named(lambda path, _: found[path], shapes)
+  return {
+    'params': map_named(lambda path, _: found[path], params),
+    **map_named(lambda path, _: found[path], shapes),
+  }
 
 
 def _image_config(folder: Path) -> Mapping[str, Any]:
   """What a folder says of pictures; newer ones say it in a common file."""
-  found = read_json(folder / 'preprocessor_config.json')
+  found = read_json(folder / 'preprocessor_config.json') or read_json(
+    folder / 'video_preprocessor_config.json'
+  )
   both = read_json(folder / 'processor_config.json')
   return found or both.get('image_processor', {})
 
@@ -244,7 +288,8 @@ def _several(given: Any, name: str) -> Sequence[Any]:
   single = isinstance(given, str | Path) or hasattr(given, 'convert')
   if not single and isinstance(given, np.ndarray):
     single = given.ndim == (1 if name == 'text' else 3)
-  found: list[Any] = [given] if single else [*given]
+  items: Any = [given] if single else given
+  found = list(items)
   if not found:
     raise InputError(f'{name} is an empty list')
   return found

@@ -57,7 +57,6 @@ def vit(
     image: what its preprocessor says.
   """
   c = Settings(config, DEFAULTS)
-  biases = ('query', 'key', 'value') if c.qkv_bias else ()
   heads: dict[str, Any] = {}
   rows: list[Row] = []
   if 'classifier.weight' in names:
@@ -69,7 +68,7 @@ def vit(
     heads['pooler_output'] = Pooled(pool=DensePool())
     rows += dense(f'{prefix}pooler.dense', 'heads_pooler_output/pool/dense')
   encoder = ViT(
-    **c.transformer(biases=(*biases, 'out', 'mlp')),
+    **c.transformer(biases=biases(c)),
     patch_size=c.patch_size,
     class_token=True,
     class_position=True,
@@ -86,8 +85,6 @@ def vit(
     *norm('layernorm', 'transformer/norm'),
     *under('encoder.layer.{}.', f'{BLOCK}/', block_rows(c)),
   ]
-  if not c.qkv_bias:
-    table = [row for row in table if not _is_projection_bias(row)]
   rows += unroll(under(prefix, 'encoders_image/', table), c.num_hidden_layers)
   size = c.image_size
   return Architecture(
@@ -118,18 +115,31 @@ def embedding_rows(patch_size: int) -> list[Row]:
   ]
 
 
+def biases(c: Settings) -> tuple[str, ...]:
+  """Which linear layers have one."""
+  return (*(('query', 'key', 'value') if c.qkv_bias else ()), 'out', 'mlp')
+
+
+def attention_rows(c: Settings) -> list[Row]:
+  """The attention of one block, without the biases that it lacks."""
+  rows = attention(
+    'attention',
+    c.num_attention_heads,
+    query='attention.attention.query',
+    key='attention.attention.key',
+    value='attention.attention.value',
+    out='attention.output.dense',
+  )
+  if c.qkv_bias:
+    return rows
+  return [row for row in rows if not _is_projection_bias(row)]
+
+
 def block_rows(c: Settings) -> list[Row]:
   """One block."""
   return [
     *norm('layernorm_before', 'attention_norm'),
-    *attention(
-      'attention',
-      c.num_attention_heads,
-      query='attention.attention.query',
-      key='attention.attention.key',
-      value='attention.attention.value',
-      out='attention.output.dense',
-    ),
+    *attention_rows(c),
     *norm('layernorm_after', 'mlp_norm'),
     *dense('intermediate.dense', 'mlp/up'),
     *dense('output.dense', 'mlp/down'),

@@ -31,7 +31,7 @@ def main():
 
 
 def write(folder, case):
-  """The checkpoint, a batch for it, and its outputs where they mean something."""
+  """The checkpoint, a batch, and its outputs where they mean something."""
   case.model.save_pretrained(folder)
   with torch.no_grad():
     found = case.model(**case.inputs)

@@ -32,9 +32,18 @@ class Case(NamedTuple):
 
 
 def randomize(model, seed, scale=0.1):
-  """Moves every parameter: biases and scales that are not all zero and one."""
+  """Moves every parameter: biases and scales that are not all zero and one.
+
+  The moving averages of BatchNorm, too.
+  """
   generator = torch.Generator().manual_seed(seed)
   with torch.no_grad():
+    for name, buffer in model.named_buffers():
+      noise = torch.randn(buffer.shape, generator=generator)
+      if name.endswith('running_mean'):
+        buffer.add_(noise * scale)
+      if name.endswith('running_var'):
+        buffer.mul_(torch.exp(noise * scale))
     for parameter in model.parameters():
       noise = torch.randn(parameter.shape, generator=generator)
       parameter.add_(noise * scale)
