@@ -12,12 +12,14 @@ from mmjax.layers.embed import (
   SinCosPositions,
 )
 from mmjax.layers.histogram import color_histogram
+from mmjax.layers.kaldi import KaldiMel
 from mmjax.layers.norms import BatchNorm, GroupNorm
 from mmjax.layers.pixels import normalize_pixels
 from mmjax.layers.pooling import (
   AttentionPool,
   DensePool,
   FirstToken,
+  FirstTokens,
   Flatten,
   LastToken,
   MeanPool,
@@ -40,9 +42,11 @@ __all__ = [
   'ConvBlock',
   'DensePool',
   'FirstToken',
+  'FirstTokens',
   'Flatten',
   'FromArray',
   'GroupNorm',
+  'KaldiMel',
   'LastToken',
   'LearnedPositions',
   'LogMel',

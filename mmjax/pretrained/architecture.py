@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from mmjax.layers import Style, gelu, quick_gelu
+from mmjax.pretrained.audio import AudioProcessor
 from mmjax.pretrained.images import ImageProcessor
 from mmjax.pretrained.table import Row
 from mmjax.pretrained.texts import TextProcessor
@@ -35,6 +36,7 @@ class Architecture(NamedTuple):
     image: what prepares pictures, where the folder does not say.
     text: what prepares texts, where the folder does not say; None if it takes
       none.
+    audio: what prepares sounds; None if it takes none.
     ignore: patterns of names of tensors that no parameter is made of.
   """
 
@@ -44,6 +46,7 @@ class Architecture(NamedTuple):
   name_outputs: Callable[[Outputs], dict[str, Any]]
   image: ImageProcessor | None = None
   text: TextProcessor | None = None
+  audio: AudioProcessor | None = None
   ignore: Sequence[str] = ()
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from mmjax.models import Aligned
 from mmjax.paths import map_named, named_leaves
-from mmjax.pretrained import bert, clip, siglip, vit
+from mmjax.pretrained import audio_spectrogram, bert, clip, siglip, vit
 from mmjax.pretrained.architecture import Architecture
 from mmjax.pretrained.folder import (
   Tensors,
@@ -26,8 +26,13 @@ from mmjax.pretrained.images import ImageProcessor
 from mmjax.pretrained.table import export_rows, load_rows
 from mmjax.types import Batch, InputError
 
-# `model_type` of config.json -> the architecture, and its pictures' defaults.
+# `model_type` of config.json -> the architecture, and what prepares pictures
+# or sounds where the folder does not say how.
 _KNOWN = {
+  'audio-spectrogram-transformer': (
+    audio_spectrogram.audio_spectrogram,
+    audio_spectrogram.audio_processor,
+  ),
   'bert': (bert.bert, None),
   'clip': (clip.clip, clip.image_processor),
   'distilbert': (bert.distilbert, None),
@@ -45,20 +50,34 @@ class Preprocess:
   """What prepares pictures, if the model takes any."""
   text: Any = None
   """What prepares texts, if the model takes any."""
+  audio: Any = None
+  """What prepares sounds, if the model takes any."""
 
-  def __call__(self, *, image: Any = None, text: Any = None) -> Batch:
+  def __call__(
+    self,
+    *,
+    image: Any = None,
+    text: Any = None,
+    audio: Any = None,
+    sampling_rate: int | None = None,
+  ) -> Batch:
     """Makes a batch of what is given.
 
     Args:
       image: pictures: PIL images, arrays or paths; or one of them.
       text: strings, lists of token ids, or one of them.
+      audio: sounds: paths or arrays `[s]`, `[s c]` or `[c s]`; or a path or an
+        array `[s]`.
+      sampling_rate: samples per second of the arrays; other rates than the
+        checkpoint's are resampled.
 
     Raises:
       InputError: the model does not take what is given, or nothing is.
     """
     batch: dict[str, Any] = {}
     mask: dict[str, Any] = {}
-    for name, given in (('image', image), ('text', text)):
+    everything = {'image': image, 'text': text, 'audio': audio}
+    for name, given in everything.items():
       if given is not None and getattr(self, name) is None:
         raise InputError(f'this checkpoint takes no {name}')
     if image is not None:
@@ -69,8 +88,12 @@ class Preprocess:
       strings = all(isinstance(one, str) for one in texts)
       made = self.text(texts) if strings else self.text.stack(texts)
       batch['text'], mask['text'] = made
+    if audio is not None:
+      batch['audio'], mask['audio'] = self.audio(
+        _several(audio, 'audio'), sampling_rate=sampling_rate
+      )
     if not batch:
-      raise InputError('neither image nor text is given')
+      raise InputError('neither image nor text nor audio is given')
     return {**batch, 'mask': mask}
 
 
@@ -96,15 +119,19 @@ class Pretrained:
   source: Path
   """The folder."""
 
-  def __call__(self, *, image: Any = None, text: Any = None) -> dict[str, Any]:
-    """Runs the model on raw inputs; see `Preprocess`.
+  def __call__(self, **inputs: Any) -> dict[str, Any]:
+    """Runs the model on raw inputs.
+
+    Args:
+      **inputs: `image=`, `text=`, `audio=`, `sampling_rate=`; see
+        `Preprocess`.
 
     Returns:
       Arrays under transformers' names: `last_hidden_state`, `pooler_output`,
       `logits`, `sentence_embeds`; or `image_embeds`, `text_embeds`,
       `logits_per_image`, `logits_per_text`, as far as there are any.
     """
-    return self.apply(self.preprocess(image=image, text=text))
+    return self.apply(self.preprocess(**inputs))
 
   def apply(self, batch: Batch) -> dict[str, Any]:
     """Runs the model on a batch, on those of its modalities that it has."""
@@ -150,12 +177,12 @@ def load(name: str | Path, *, sharding: Any = None) -> Pretrained:
       f'{folder}/config.json: model_type {kind!r} is not one of '
       f'{sorted(_KNOWN)}'
     )
-  build, image_defaults = _KNOWN[kind]
+  build, defaults = _KNOWN[kind]
   tensors = Tensors(folder)
-  image = ImageProcessor()
-  if image_defaults is not None:
-    image = image_defaults(config).read(_image_config(folder))
-  architecture = build(config, list(tensors), image)
+  processor: Any = ImageProcessor()
+  if defaults is not None:
+    processor = defaults(config).read(_processor_config(folder))
+  architecture = build(config, list(tensors), processor)
   params = _load_params(architecture, tensors, folder, sharding)
   text = architecture.text
   if text is not None:
@@ -163,7 +190,9 @@ def load(name: str | Path, *, sharding: Any = None) -> Pretrained:
   return Pretrained(
     model=architecture.model,
     params=params,
-    preprocess=Preprocess(image=architecture.image, text=text),
+    preprocess=Preprocess(
+      image=architecture.image, text=text, audio=architecture.audio
+    ),
     config=config,
     architecture=architecture,
     source=folder,
@@ -207,7 +236,7 @@ def _load_params(
   batch = dict(architecture.inputs)
   masks = {
     name: jax.ShapeDtypeStruct(
-      x.shape if name == 'text' else x.shape[:1], jnp.bool_
+      x.shape if name in ('text', 'audio') else x.shape[:1], jnp.bool_
     )
     for name, x in batch.items()
   }
@@ -228,18 +257,22 @@ def _load_params(
   return map_named(lambda path, _: found[path], shapes)
 
 
-def _image_config(folder: Path) -> Mapping[str, Any]:
-  """What a folder says of pictures; newer ones say it in a common file."""
+def _processor_config(folder: Path) -> Mapping[str, Any]:
+  """What a folder says of pictures or sounds.
+
+  Newer ones say it in a file that they have in common with texts.
+  """
   found = read_json(folder / 'preprocessor_config.json')
   both = read_json(folder / 'processor_config.json')
-  return found or both.get('image_processor', {})
+  parts = [both.get(k) for k in ('image_processor', 'feature_extractor')]
+  return found or next((part for part in parts if part), {})
 
 
 def _several(given: Any, name: str) -> Sequence[Any]:
   """A list, also of a single thing."""
   single = isinstance(given, str | Path) or hasattr(given, 'convert')
   if not single and isinstance(given, np.ndarray):
-    single = given.ndim == (1 if name == 'text' else 3)
+    single = given.ndim == (3 if name == 'image' else 1)
   found = [given] if single else list(given)
   if not found:
     raise InputError(f'{name} is an empty list')

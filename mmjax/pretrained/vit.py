@@ -87,7 +87,7 @@ def vit(
     *under('encoder.layer.{}.', f'{BLOCK}/', block_rows(c)),
   ]
   if not c.qkv_bias:
-    table = [row for row in table if not _is_projection_bias(row)]
+    table = [row for row in table if not is_projection_bias(row)]
   rows += unroll(under(prefix, 'encoders_image/', table), c.num_hidden_layers)
   size = c.image_size
   return Architecture(
@@ -136,7 +136,8 @@ def block_rows(c: Settings) -> list[Row]:
   ]
 
 
-def _is_projection_bias(row: Row) -> bool:
+def is_projection_bias(row: Row) -> bool:
+  """Whether it is that of a query, key or value."""
   return row.key.endswith(
     ('attention.query.bias', 'attention.key.bias', 'attention.value.bias')
   )

@@ -19,6 +19,7 @@ from mmjax.encoders.video import VideoTransformer
 from mmjax.layers.bert import BertEmbedding, NoPositions
 from mmjax.layers.doors import SeriesDoor, TextDoor
 from mmjax.layers.embed import LearnedPositions, NgramEmbedding
+from mmjax.layers.kaldi import KaldiMel
 from mmjax.layers.norms import BatchNorm, GroupNorm
 from mmjax.layers.spectrogram import LogMel
 
@@ -51,6 +52,16 @@ ENCODERS = {
   ),
   'audio': AudioSpectrogramTransformer(
     spectrogram=MEL, patch_size=(4, 8), **SMALL
+  ),
+  'kaldi_audio': AudioSpectrogramTransformer(
+    spectrogram=KaldiMel(window=200, hop=80, n_fft=256, mels=10, length=9),
+    patch_size=(4, 4),
+    stride=(3, 3),
+    rest='drop',
+    order='frequency',
+    first_tokens=('class_token', 'distillation_token'),
+    positions=LearnedPositions(),
+    **SMALL,
   ),
   'convnet_audio': AudioConvNet(spectrogram=MEL, widths=(8,), norm=FOUR_GROUPS),
   'waveform_audio': WaveformConvNet(widths=(8, 8), norm=FOUR_GROUPS),
