@@ -29,6 +29,7 @@ from mmjax.layers.space_time import SpaceTimeTransformer
 from mmjax.layers.spectrogram import LogMel, power_spectrogram
 from mmjax.layers.style import Style, gelu, quick_gelu
 from mmjax.layers.transformer import Block, Mlp, Transformer
+from mmjax.layers.waveform import ConvPositions, WaveformDoor
 from mmjax.layers.words import FromArray, WordEmbedding
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
   'Block',
   'ByteEmbedding',
   'ConvBlock',
+  'ConvPositions',
   'DensePool',
   'FirstToken',
   'FirstTokens',
@@ -63,6 +65,7 @@ __all__ = [
   'Style',
   'TextDoor',
   'Transformer',
+  'WaveformDoor',
   'WordEmbedding',
   'color_histogram',
   'dot_product_attention',

@@ -14,7 +14,14 @@ import numpy as np
 
 from mmjax.models import Aligned
 from mmjax.paths import map_named, named_leaves
-from mmjax.pretrained import audio_spectrogram, bert, clip, siglip, vit
+from mmjax.pretrained import (
+  audio_spectrogram,
+  bert,
+  clip,
+  siglip,
+  vit,
+  wav2vec2,
+)
 from mmjax.pretrained.architecture import Architecture
 from mmjax.pretrained.folder import (
   Tensors,
@@ -39,6 +46,7 @@ _KNOWN = {
   'roberta': (bert.roberta, None),
   'siglip': (siglip.siglip, siglip.image_processor),
   'vit': (vit.vit, vit.image_processor),
+  'wav2vec2': (wav2vec2.wav2vec2, wav2vec2.audio_processor),
 }
 
 
