@@ -65,6 +65,41 @@ def mel_filter_bank(
   return np.maximum(0.0, np.minimum(rising, falling)) / area
 
 
+def kaldi_filter_bank(
+  *,
+  sample_rate: int = 16_000,
+  n_fft: int = 512,
+  mels: int = 128,
+  fmin: float = 20.0,
+  fmax: float | None = None,
+) -> Float[np.ndarray, 'frequencies mels']:
+  """Kaldi's filters, triangles of height 1 on its mel scale, one a column.
+
+  `1127 log(1 + hz / 700)`; the slopes are straight in mel, not in Hz.
+  https://github.com/kaldi-asr/kaldi/blob/master/src/feat/mel-computations.cc
+
+  Args:
+    sample_rate: samples per second.
+    n_fft: length of the Fourier transform in samples.
+    mels: number of filters.
+    fmin: lowest frequency in Hz.
+    fmax: highest frequency in Hz; None is half the sample rate.
+  """
+  fmax = sample_rate / 2 if fmax is None else fmax
+  if not 0 <= fmin < fmax:
+    raise ValueError(f'fmin {fmin} is not below fmax {fmax}')
+
+  def mel(hz):
+    return 1127 * np.log1p(np.asarray(hz) / 700)
+
+  edges = np.linspace(mel(fmin), mel(fmax), mels + 2)
+  bins = mel(np.linspace(0, sample_rate / 2, n_fft // 2 + 1))[:, None]
+  step = edges[1] - edges[0]
+  rising = (bins - edges[None, :-2]) / step
+  falling = (edges[None, 2:] - bins) / step
+  return np.maximum(0.0, np.minimum(rising, falling))
+
+
 def mel_spectrogram(
   audio: Float[np.ndarray, ' s'],
   *,

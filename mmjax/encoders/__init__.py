@@ -12,6 +12,7 @@ from mmjax.encoders.sensor import SensorTransformer
 from mmjax.encoders.tabular import TabularEncoder
 from mmjax.encoders.text import TextTransformer
 from mmjax.encoders.video import VideoTransformer
+from mmjax.encoders.waveform import WaveformTransformer
 
 __all__ = [
   'AudioConvNet',
@@ -27,6 +28,7 @@ __all__ = [
   'ViT',
   'VideoTransformer',
   'WaveformConvNet',
+  'WaveformTransformer',
   'resnet18',
   'resnet34',
   'resnet50',

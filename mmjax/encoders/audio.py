@@ -1,13 +1,18 @@
 """Audio Spectrogram Transformer: a waveform as patches of its log-mel."""
 
+from typing import Literal
+
 import flax.linen as nn
 import jax.numpy as jnp
-from einops import rearrange, reduce, repeat
+import numpy as np
+from einops import rearrange, repeat
 from jaxtyping import Array, Bool, Float
 
 from mmjax.encoders.sequence import SequenceEncoder
 from mmjax.layers.embed import PatchProjection, SinCosPositions
+from mmjax.layers.kaldi import KaldiMel
 from mmjax.layers.spectrogram import LogMel
+from mmjax.masking import present
 from mmjax.types import Tokens
 
 
@@ -29,27 +34,41 @@ class AudioSpectrogramTransformer(SequenceEncoder):
     (1, 28, 64)
   """
 
-  spectrogram: LogMel = LogMel()
+  spectrogram: LogMel | KaldiMel = LogMel()
   """Turns samples into log-mel frames."""
   patch_size: tuple[int, int] = (16, 16)
   """Frames and mel bands of a patch."""
+  stride: tuple[int, int] | None = None
+  """Frames and mel bands from one patch to the next; those of a patch if
+  None."""
+  rest: Literal['pad', 'drop'] = 'pad'
+  """What happens to the last frames that make no whole patch; mel bands may
+  be left over only where they are dropped."""
+  order: Literal['time', 'frequency'] = 'time'
+  """Whether all patches of the first moment come first, or all of the lowest
+  frequency; the axes of the grid of `positions` are in that order, too."""
+  first_tokens: tuple[str, ...] = ()
+  """Names of learned tokens before the patches, each with a position."""
   positions: nn.Module = SinCosPositions()
   """`(grid, width) -> [n d]`: LearnedPositions or SinCosPositions."""
 
   def __post_init__(self):
     """Checks patches against mel bands, besides heads against width."""
     mels, patch = self.spectrogram.mels, self.patch_size[1]
-    if mels % patch:
+    left = mels < patch or (mels - patch) % (self.stride or self.patch_size)[1]
+    if left and (self.rest == 'pad' or mels < patch):
       raise ValueError(f'mels {mels} is not divisible by patch height {patch}')
     super().__post_init__()
 
   def grid(self, samples: int) -> tuple[int, int]:
     """Patches in time and in frequency of an array of so many samples."""
-    frames = -(-samples // self.spectrogram.hop)
-    return (
-      -(-frames // self.patch_size[0]),
-      self.spectrogram.mels // self.patch_size[1],
-    )
+    stride = self.stride or self.patch_size
+    left = self.spectrogram.frames(samples) - self.patch_size[0]
+    steps, part = divmod(left, stride[0])
+    if self.rest == 'pad' and part:
+      steps += 1
+    height = self.spectrogram.mels - self.patch_size[1]
+    return max(0, 1 + steps), 1 + height // stride[1]
 
   @nn.compact
   def __call__(
@@ -67,17 +86,52 @@ class AudioSpectrogramTransformer(SequenceEncoder):
       train: whether dropout is on.
 
     Returns:
-      `grid` tokens; all patches of the first moment come first.
+      The `first_tokens`, and `grid` tokens in the `order`.
     """
     x, real = self.spectrogram(audio, mask)
     time, height = self.patch_size
+    step, rise = self.stride or self.patch_size
     grid = self.grid(audio.shape[1])
-    fill = grid[0] * time - x.shape[1]
+    fill = max(0, (grid[0] - 1) * step + time - x.shape[1])
     x = jnp.pad(x, ((0, 0), (0, fill), (0, 0)))
     real = jnp.pad(real, ((0, 0), (0, fill)))
-    x = rearrange(x, 'b (f p) (m q) -> b (f m) (p q)', p=time, q=height)
-    real = reduce(real, 'b (f p) -> b f', 'max', p=time)
-    real = repeat(real, 'b f -> b (f m)', m=grid[1])
+    x = _windows(x, grid[0], time, step, axis=1)
+    x = _windows(x, grid[1], height, rise, axis=3)
+    real = _windows(real, grid[0], time, step, axis=1).any(axis=2)
+    x = rearrange(x, 'b f p m q -> b f m (p q)')
+    real = repeat(real, 'b f -> b f m', m=grid[1])
+    if self.order == 'frequency':
+      x, real = x.swapaxes(1, 2), real.swapaxes(1, 2)
+      grid = grid[::-1]
+    x = rearrange(x, 'b f m p -> b (f m) p')
+    real = rearrange(real, 'b f m -> b (f m)')
     x = PatchProjection(self.width, name='patches')(x)
     x = x + self.positions(grid, self.width).astype(x.dtype)[None]
-    return self.transform(Tokens(x, real), train=train)
+    tokens = self._with_first(Tokens(x, real), present(mask))
+    return self.transform(tokens, train=train)
+
+  def _with_first(self, tokens: Tokens, here: Bool[Array, ' b']) -> Tokens:
+    """With the learned tokens before the others; real where the clip is."""
+    count = len(self.first_tokens)
+    if not count:
+      return tokens
+    x, real = tokens
+    init = nn.initializers.normal(0.02)
+    one = (1, 1, self.width)
+    first = [self.param(name, init, one) for name in self.first_tokens]
+    places = self.param('first_positions', init, (count, self.width))
+    first = jnp.concatenate(first, axis=1) + places[None]
+    first = jnp.broadcast_to(first.astype(x.dtype), (len(x), count, self.width))
+    return Tokens(
+      jnp.concatenate([first, x], axis=1),
+      jnp.concatenate([repeat(here, 'b -> b n', n=count), real], axis=1),
+    )
+
+
+def _windows(x: Array, count: int, size: int, stride: int, *, axis: int):
+  """Splits an axis into `count` windows, and the places in each."""
+  if size == stride:
+    x = x[(slice(None),) * axis + (slice(count * size),)]
+    return x.reshape(*x.shape[:axis], count, size, *x.shape[axis + 1 :])
+  where = np.arange(count)[:, None] * stride + np.arange(size)[None]
+  return jnp.take(x, where, axis=axis)

@@ -14,12 +14,14 @@ from mmjax.layers.embed import (
   SinCosPositions,
 )
 from mmjax.layers.histogram import color_histogram
+from mmjax.layers.kaldi import KaldiMel
 from mmjax.layers.norms import BatchNorm, GroupNorm
 from mmjax.layers.pixels import normalize_pixels
 from mmjax.layers.pooling import (
   AttentionPool,
   DensePool,
   FirstToken,
+  FirstTokens,
   Flatten,
   LastToken,
   MeanPool,
@@ -32,6 +34,7 @@ from mmjax.layers.space_time import SpaceTimeTransformer
 from mmjax.layers.spectrogram import LogMel, power_spectrogram
 from mmjax.layers.style import Style, gelu, quick_gelu
 from mmjax.layers.transformer import Block, Mlp, Transformer
+from mmjax.layers.waveform import ConvPositions, WaveformDoor
 from mmjax.layers.words import FromArray, WordEmbedding
 
 __all__ = [
@@ -43,11 +46,14 @@ __all__ = [
   'Block',
   'ByteEmbedding',
   'ConvBlock',
+  'ConvPositions',
   'DensePool',
   'FirstToken',
+  'FirstTokens',
   'Flatten',
   'FromArray',
   'GroupNorm',
+  'KaldiMel',
   'LastToken',
   'LearnedPositions',
   'Llama3Scaling',
@@ -70,6 +76,7 @@ __all__ = [
   'Style',
   'TextDoor',
   'Transformer',
+  'WaveformDoor',
   'WordEmbedding',
   'color_histogram',
   'dot_product_attention',

@@ -60,6 +60,20 @@ class NthToken(nn.Module):
     return tokens.x[:, self.index]
 
 
+class FirstTokens(nn.Module):
+  """The mean of the first tokens, real or not.
+
+  Of a class token and a distillation token, as in AST and DeiT.
+  """
+
+  count: int = 2
+  """How many."""
+
+  def __call__(self, tokens: Tokens) -> Float[Array, 'b d']:
+    """Averages them."""
+    return tokens.x[:, : self.count].mean(axis=1)
+
+
 class LastToken(nn.Module):
   """The last real token: in text, the end-of-text token if there is one."""
 

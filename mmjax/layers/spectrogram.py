@@ -73,6 +73,10 @@ class LogMel:
         f'and half of sample_rate {self.sample_rate}'
       )
 
+  def frames(self, samples: int) -> int:
+    """Frames of an array of so many samples."""
+    return -(-samples // self.hop)
+
   def mel(self, waveform: Float[Array, 'b s']) -> Float[Array, 'b f mels']:
     """The mel power spectrogram, before the logarithm."""
     bank = mel_filter_bank(

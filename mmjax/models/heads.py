@@ -41,6 +41,25 @@ class Head(nn.Module):
     return full_precision(x)
 
 
+class TokenHead(nn.Module):
+  """A linear layer on each token: as for CTC."""
+
+  classes: int
+  """Number of outputs."""
+  dropout: float = 0.0
+  """Probability of zeroing a feature in training."""
+
+  @nn.compact
+  def __call__(
+    self, tokens: Tokens, *, train: bool = False
+  ) -> Float[Array, 'b n classes']:
+    """Computes logits, in full precision; of no meaning where masked."""
+    x = nn.Dropout(self.dropout, deterministic=not train)(tokens.x)
+    init = nn.initializers.normal(0.01)
+    x = nn.Dense(self.classes, kernel_init=init, name='logits')(x)
+    return full_precision(x)
+
+
 class Pooled(nn.Module):
   """The pooled tokens themselves."""
 

@@ -1,5 +1,6 @@
 """Other projects' checkpoints, in and out: `load`, `export`."""
 
-from mmjax.pretrained.pretrained import Preprocess, Pretrained, export, load
+from mmjax.pretrained.preprocess import Preprocess
+from mmjax.pretrained.pretrained import Pretrained, export, load
 
 __all__ = ['Preprocess', 'Pretrained', 'export', 'load']

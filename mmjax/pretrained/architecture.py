@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from mmjax.layers import Style, gelu, quick_gelu
+from mmjax.pretrained.audio import AudioProcessor
 from mmjax.pretrained.images import ImageProcessor
 from mmjax.pretrained.table import Row
 from mmjax.pretrained.texts import TextProcessor
@@ -39,6 +40,7 @@ class Architecture(NamedTuple):
     video: what prepares the frames of clips; None if it takes none.
     text: what prepares texts, where the folder does not say; None if it takes
       none.
+    audio: what prepares sounds; None if it takes none.
     ignore: patterns of names of tensors that no parameter is made of; they are
       exported as they were.
   """
@@ -50,6 +52,7 @@ class Architecture(NamedTuple):
   image: ImageProcessor | None = None
   video: ImageProcessor | None = None
   text: TextProcessor | None = None
+  audio: AudioProcessor | None = None
   ignore: Sequence[str] = ()
 
   def apply(

@@ -9,23 +9,9 @@ from typing import Any
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
-import numpy as np
 
 from mmjax.models import Aligned
-from mmjax.paths import first_match, map_named, named_leaves
-from mmjax.pretrained import (
-  bert,
-  clip,
-  deit,
-  dinov2,
-  gpt2,
-  llama,
-  resnet,
-  siglip,
-  videomae,
-  vit,
-)
+from mmjax.paths import first_match, named_leaves
 from mmjax.pretrained.architecture import Architecture
 from mmjax.pretrained.folder import (
   Tensors,
@@ -34,75 +20,11 @@ from mmjax.pretrained.folder import (
   write_folder,
 )
 from mmjax.pretrained.images import ImageProcessor
-from mmjax.pretrained.table import export_rows, load_rows
+from mmjax.pretrained.known import KNOWN
+from mmjax.pretrained.preprocess import Preprocess, processor_config
+from mmjax.pretrained.table import export_rows
+from mmjax.pretrained.variables import load_variables
 from mmjax.types import Batch, InputError
-
-# `model_type` of config.json -> the architecture, and its pictures' defaults.
-_KNOWN = {
-  'bert': (bert.bert, None),
-  'clip': (clip.clip, clip.image_processor),
-  'deit': (deit.deit, deit.image_processor),
-  'dinov2': (dinov2.dinov2, dinov2.image_processor),
-  'dinov2_with_registers': (dinov2.dinov2, dinov2.image_processor),
-  'distilbert': (bert.distilbert, None),
-  'gpt2': (gpt2.gpt2, None),
-  'llama': (llama.llama, None),
-  'mistral': (llama.mistral, None),
-  'qwen2': (llama.qwen2, None),
-  'resnet': (resnet.resnet, resnet.image_processor),
-  'roberta': (bert.roberta, None),
-  'siglip': (siglip.siglip, siglip.image_processor),
-  'videomae': (videomae.videomae, videomae.image_processor),
-  'vit': (vit.vit, vit.image_processor),
-}
-# Axes of a modality's mask, where it is not one.
-_MASKED = {'text': 2, 'video': 2}
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Preprocess:
-  """Raw inputs to a batch."""
-
-  image: ImageProcessor | None = None
-  """What prepares pictures, if the model takes any."""
-  text: Any = None
-  """What prepares texts, if the model takes any."""
-  video: ImageProcessor | None = None
-  """What prepares the frames of clips, if the model takes any."""
-
-  def __call__(
-    self, *, image: Any = None, text: Any = None, video: Any = None
-  ) -> Batch:
-    """Makes a batch of what is given.
-
-    Args:
-      image: pictures: PIL images, arrays or paths; or one of them.
-      text: strings, lists of token ids, or one of them.
-      video: clips: lists of as many pictures each, or arrays `[f h w c]`.
-
-    Raises:
-      InputError: the model does not take what is given, or nothing is.
-    """
-    batch: dict[str, Any] = {}
-    mask: dict[str, Any] = {}
-    known = {'image': image, 'text': text, 'video': video}
-    for name, given in known.items():
-      if given is not None and getattr(self, name) is None:
-        raise InputError(f'this checkpoint takes no {name}')
-    if image is not None and self.image is not None:
-      batch['image'] = self.image(_several(image, 'image'))
-      mask['image'] = np.ones(len(batch['image']), bool)
-    if text is not None:
-      texts = _several(text, 'text')
-      strings = all(isinstance(one, str) for one in texts)
-      made = self.text(texts) if strings else self.text.stack(texts)
-      batch['text'], mask['text'] = made
-    if video is not None and self.video is not None:
-      batch['video'] = np.stack([self.video(list(clip)) for clip in video])
-      mask['video'] = np.ones(batch['video'].shape[:2], bool)
-    if not batch:
-      raise InputError('neither image, text nor video is given')
-    return {**batch, 'mask': mask}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -129,17 +51,19 @@ class Pretrained:
   source: Path
   """The folder."""
 
-  def __call__(
-    self, *, image: Any = None, text: Any = None, video: Any = None
-  ) -> dict[str, Any]:
-    """Runs the model on raw inputs; see `Preprocess`.
+  def __call__(self, **inputs: Any) -> dict[str, Any]:
+    """Runs the model on raw inputs.
+
+    Args:
+      **inputs: `image`, `text`, `audio`, `video`, `sampling_rate`: see
+        `Preprocess`.
 
     Returns:
       Arrays under transformers' names: `last_hidden_state`, `pooler_output`,
       `logits`, `sentence_embeds`; or `image_embeds`, `text_embeds`,
       `logits_per_image`, `logits_per_text`, as far as there are any.
     """
-    return self.apply(self.preprocess(image=image, text=text, video=video))
+    return self.apply(self.preprocess(**inputs))
 
   def apply(self, batch: Batch) -> dict[str, Any]:
     """Runs the model on a batch, on those of its modalities that it has."""
@@ -175,18 +99,17 @@ def load(name: str | Path, *, sharding: Any = None) -> Pretrained:
     raise InputError(f'{folder} has no config.json')
   config = read_json(folder / 'config.json')
   kind = config.get('model_type')
-  if kind not in _KNOWN:
+  if kind not in KNOWN:
     raise InputError(
-      f'{folder}/config.json: model_type {kind!r} is not one of '
-      f'{sorted(_KNOWN)}'
+      f'{folder}/config.json: model_type {kind!r} is not one of {sorted(KNOWN)}'
     )
-  build, image_defaults = _KNOWN[kind]
   tensors = Tensors(folder)
-  image = ImageProcessor()
-  if image_defaults is not None:
-    image = image_defaults(config).read(_image_config(folder))
-  architecture = build(config, list(tensors), image)
-  collections = _load_variables(architecture, tensors, folder, sharding)
+  known = KNOWN[kind]
+  processor: Any = ImageProcessor()
+  if known.processor is not None:
+    processor = known.processor(config).read(processor_config(folder))
+  architecture = known.build(config, list(tensors), processor)
+  collections = load_variables(architecture, tensors, folder, sharding)
   params = collections.pop('params')
   text = architecture.text
   if text is not None:
@@ -196,7 +119,10 @@ def load(name: str | Path, *, sharding: Any = None) -> Pretrained:
     params=params,
     collections=collections,
     preprocess=Preprocess(
-      image=architecture.image, text=text, video=architecture.video
+      image=architecture.image,
+      text=text,
+      audio=architecture.audio,
+      video=architecture.video,
     ),
     config=config,
     architecture=architecture,
@@ -241,55 +167,3 @@ def restrict(model: nn.Module, modalities: Sequence[str]) -> nn.Module:
     encoders={k: v for k, v in model.encoders.items() if k in modalities},
     alignment=alignment.copy(pools=pools),
   )
-
-
-def _load_variables(
-  architecture: Architecture, tensors: Tensors, folder: Path, sharding: Any
-) -> dict[str, Any]:
-  """Collection -> its variables."""
-  batch = dict(architecture.inputs)
-  masks = {
-    name: jax.ShapeDtypeStruct(x.shape[: _MASKED.get(name, 1)], jnp.bool_)
-    for name, x in batch.items()
-  }
-  init = functools.partial(architecture.model.init, jax.random.key(0))
-  shapes = dict(jax.eval_shape(init, {**batch, 'mask': masks}))
-  # In the table parameters have no collection before their paths.
-  params = shapes.pop('params')
-  named = named_leaves({**params, **shapes})
-  found = {}
-  for path, x in load_rows(
-    architecture.rows,
-    tensors,
-    named,
-    ignore=architecture.ignore,
-    source=str(folder),
-  ):
-    place = sharding(path, x.shape) if callable(sharding) else sharding
-    x = np.asarray(x, named[path].dtype, order='C')
-    found[path] = jax.device_put(x, place)
-  return {
-    'params': map_named(lambda path, _: found[path], params),
-    **map_named(lambda path, _: found[path], shapes),
-  }
-
-
-def _image_config(folder: Path) -> Mapping[str, Any]:
-  """What a folder says of pictures; newer ones say it in a common file."""
-  found = read_json(folder / 'preprocessor_config.json') or read_json(
-    folder / 'video_preprocessor_config.json'
-  )
-  both = read_json(folder / 'processor_config.json')
-  return found or both.get('image_processor', {})
-
-
-def _several(given: Any, name: str) -> Sequence[Any]:
-  """A list, also of a single thing."""
-  single = isinstance(given, str | Path) or hasattr(given, 'convert')
-  if not single and isinstance(given, np.ndarray):
-    single = given.ndim == (1 if name == 'text' else 3)
-  items: Any = [given] if single else given
-  found = list(items)
-  if not found:
-    raise InputError(f'{name} is an empty list')
-  return found

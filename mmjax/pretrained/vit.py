@@ -122,17 +122,15 @@ def biases(c: Settings) -> tuple[str, ...]:
 
 def attention_rows(c: Settings) -> list[Row]:
   """The attention of one block, without the biases that it lacks."""
-  rows = attention(
+  return attention(
     'attention',
     c.num_attention_heads,
     query='attention.attention.query',
     key='attention.attention.key',
     value='attention.attention.value',
     out='attention.output.dense',
+    biases=biases(c),
   )
-  if c.qkv_bias:
-    return rows
-  return [row for row in rows if not _is_projection_bias(row)]
 
 
 def block_rows(c: Settings) -> list[Row]:
@@ -144,9 +142,3 @@ def block_rows(c: Settings) -> list[Row]:
     *dense('intermediate.dense', 'mlp/up'),
     *dense('output.dense', 'mlp/down'),
   ]
-
-
-def _is_projection_bias(row: Row) -> bool:
-  return row.key.endswith(
-    ('attention.query.bias', 'attention.key.bias', 'attention.value.bias')
-  )

@@ -17,13 +17,16 @@ from mmjax.encoders.sensor import SensorTransformer
 from mmjax.encoders.tabular import TabularEncoder
 from mmjax.encoders.text import TextTransformer
 from mmjax.encoders.video import VideoTransformer
+from mmjax.encoders.waveform import WaveformTransformer
 from mmjax.layers.bert import BertEmbedding, NoPositions
 from mmjax.layers.doors import SeriesDoor, TextDoor
 from mmjax.layers.embed import LearnedPositions, NgramEmbedding
+from mmjax.layers.kaldi import KaldiMel
 from mmjax.layers.norms import BatchNorm, GroupNorm
 from mmjax.layers.rotary import Rotary
 from mmjax.layers.spectrogram import LogMel
 from mmjax.layers.style import Style
+from mmjax.layers.waveform import ConvPositions, WaveformDoor
 
 SMALL = {'width': 16, 'depth': 1, 'heads': 2}
 MEL = LogMel(n_fft=256, hop=80, mels=16)
@@ -72,8 +75,24 @@ ENCODERS = {
   'audio': AudioSpectrogramTransformer(
     spectrogram=MEL, patch_size=(4, 8), **SMALL
   ),
+  'kaldi_audio': AudioSpectrogramTransformer(
+    spectrogram=KaldiMel(window=200, hop=80, n_fft=256, mels=10, length=9),
+    patch_size=(4, 4),
+    stride=(3, 3),
+    rest='drop',
+    order='frequency',
+    first_tokens=('class_token', 'distillation_token'),
+    positions=LearnedPositions(),
+    **SMALL,
+  ),
   'convnet_audio': AudioConvNet(spectrogram=MEL, widths=(8,), norm=FOUR_GROUPS),
   'waveform_audio': WaveformConvNet(widths=(8, 8), norm=FOUR_GROUPS),
+  'wav2vec_audio': WaveformTransformer(
+    door=WaveformDoor(widths=(6, 8), kernels=(20, 8), strides=(10, 5)),
+    positions=ConvPositions(kernel=4, groups=2),
+    mask_token=True,
+    **SMALL,
+  ),
   'recurrent_audio': Recurrent(door=MEL, cell='gru', hidden=8, width=8),
   'sensor': SensorTransformer(door=CHANNELS, **SMALL),
   'recurrent_sensor': Recurrent(

@@ -1,7 +1,7 @@
 """Writes tests/pretrained/fixtures: what transformers says, for who has it not.
 
-  pip install torch==2.13.0 transformers
-  python -m tests.pretrained.make_fixtures
+pip install torch==2.13.0 transformers
+python -m tests.pretrained.make_fixtures
 """
 
 import importlib

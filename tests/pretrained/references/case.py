@@ -72,3 +72,11 @@ def texts(seed, *, vocabulary=99, length=12, pad=1, rows=3):
   ids = rng.integers(3, vocabulary - 1, (rows, length))
   ids = np.where(mask, ids, pad)
   return ids, mask, torch.tensor(ids), torch.tensor(mask.astype(np.int64))
+
+
+def sounds(seed, *, counts):
+  """Noise of so many samples a row, and which of them are real."""
+  rng = np.random.default_rng(seed)
+  mask = np.arange(max(counts))[None] < np.asarray(counts)[:, None]
+  audio = rng.normal(size=mask.shape) * 0.1
+  return np.where(mask, audio, 0.0).astype(np.float32), mask
