@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float
 from mmjax.layers.doors import follow_kernel
 from mmjax.layers.norms import GroupNorm
 from mmjax.layers.style import gelu
-from mmjax.masking import where_real
+from mmjax.masking import present, where_real
 
 
 class WaveformDoor(nn.Module):
@@ -59,7 +59,12 @@ class WaveformDoor(nn.Module):
   def __call__(
     self, audio: Float[Array, 'b s'], mask: Bool[Array, 'b s']
   ) -> tuple[Float[Array, 'b f d'], Bool[Array, 'b f']]:
-    """Computes the frames and which are real: whose last sample is."""
+    """Computes the frames and which are real: whose last sample is.
+
+    So is the first one of a clip that is shorter than a frame; it sees zeros
+    behind it.
+    """
+    here = present(mask)
     audio = audio.astype(jnp.float32)
     x = standardize(audio, mask) if self.normalize else where_real(audio, mask)
     x = rearrange(x, 'b s -> b s 1')
@@ -74,6 +79,7 @@ class WaveformDoor(nn.Module):
         name=f'conv_{i}',
       )(x)
       mask = mask[:, self.kernels[i] - 1 :: self.strides[i]]
+      mask |= here[:, None] & (jnp.arange(mask.shape[1]) == 0)[None]
       if self.norm == 'each':
         x = nn.LayerNorm(epsilon=1e-5, name=f'norm_{i}')(x)
       elif i == 0:
