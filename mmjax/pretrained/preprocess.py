@@ -12,6 +12,8 @@ from mmjax.pretrained.images import ImageProcessor
 from mmjax.types import Batch, InputError
 
 _FILES = ('preprocessor_config.json', 'video_preprocessor_config.json')
+# Axes of an array that is a single one.
+_AXES = {'image': 3, 'text': 1, 'audio': 1, 'video': 4}
 _PARTS = ('image_processor', 'feature_extractor', 'video_processor')
 
 
@@ -59,19 +61,19 @@ class Preprocess:
       if given is not None and getattr(self, name) is None:
         raise InputError(f'this checkpoint takes no {name}')
     if image is not None and self.image is not None:
-      batch['image'] = self.image(_several(image, axes=3))
+      batch['image'] = self.image(_several(image, 'image'))
       mask['image'] = np.ones(len(batch['image']), bool)
     if text is not None:
-      texts = _several(text, axes=1)
+      texts = _several(text, 'text')
       strings = all(isinstance(one, str) for one in texts)
       made = self.text(texts) if strings else self.text.stack(texts)
       batch['text'], mask['text'] = made
     if audio is not None:
-      sounds = _several(audio, axes=1)
+      sounds = _several(audio, 'audio')
       made = self.audio(sounds, sampling_rate=sampling_rate)
       batch['audio'], mask['audio'] = made
     if video is not None and self.video is not None:
-      clips = [self.video(list(clip)) for clip in _several(video, axes=4)]
+      clips = [self.video(list(clip)) for clip in _several(video, 'video')]
       batch['video'] = np.stack(clips)
       mask['video'] = np.ones(batch['video'].shape[:2], bool)
     if not batch:
@@ -90,13 +92,13 @@ def processor_config(folder: Path) -> Mapping[str, Any]:
   return next((one for one in said if one), {})
 
 
-def _several(given: Any, *, axes: int) -> Sequence[Any]:
-  """A list, also of a single thing, which as an array has so many axes."""
+def _several(given: Any, name: str) -> Sequence[Any]:
+  """A list, also of a single thing."""
   single = isinstance(given, str | Path) or hasattr(given, 'convert')
   if not single and isinstance(given, np.ndarray):
-    single = given.ndim == axes
+    single = given.ndim == _AXES[name]
   items: Any = [given] if single else given
   found = list(items)
   if not found:
-    raise InputError('an empty list is given')
+    raise InputError(f'{name} is an empty list')
   return found
