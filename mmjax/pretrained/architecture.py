@@ -7,7 +7,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from mmjax.fusion import Only
 from mmjax.layers import Style, gelu, quick_gelu
+from mmjax.models.fused import Fused
 from mmjax.pretrained.audio import AudioProcessor
 from mmjax.pretrained.images import ImageProcessor
 from mmjax.pretrained.table import Row
@@ -121,6 +123,14 @@ def common_prefix(names: Sequence[str], prefix: str) -> str:
 def shape(*sizes: int, dtype: Any = jnp.float32) -> jax.ShapeDtypeStruct:
   """A shape of float32, or of another dtype."""
   return jax.ShapeDtypeStruct(sizes, dtype)
+
+
+def alone(
+  modality: str, encoder: nn.Module, heads: Mapping[str, nn.Module]
+) -> Fused:
+  """A model of one modality: its encoder, and heads on the tokens."""
+  fusion = Only(modality=modality)
+  return Fused(encoders={modality: encoder}, fusion=fusion, heads=heads)
 
 
 def single_outputs(outputs: Outputs) -> dict[str, Any]:

@@ -10,14 +10,13 @@ from typing import Any
 import flax.linen as nn
 
 from mmjax.encoders import AudioSpectrogramTransformer
-from mmjax.fusion import Only
 from mmjax.layers import FirstTokens, KaldiMel, LearnedPositions
-from mmjax.models.fused import Fused
 from mmjax.models.heads import Head, Pooled
 from mmjax.pretrained import vit
 from mmjax.pretrained.architecture import (
   Architecture,
   Settings,
+  alone,
   common_prefix,
   shape,
   single_outputs,
@@ -95,9 +94,7 @@ def audio_spectrogram(
   # What lies behind the last frame is not looked at.
   samples = (c.max_length - 1) * spectrogram.hop + spectrogram.window
   return Architecture(
-    model=Fused(
-      encoders={'audio': encoder}, fusion=Only(modality='audio'), heads=heads
-    ),
+    model=alone('audio', encoder, heads),
     rows=rows,
     inputs={'audio': shape(1, samples)},
     name_outputs=single_outputs,

@@ -12,7 +12,6 @@ import jax
 import jax.numpy as jnp
 
 from mmjax.encoders import TextTransformer
-from mmjax.fusion import Only
 from mmjax.layers import (
   BertEmbedding,
   ByteEmbedding,
@@ -21,11 +20,11 @@ from mmjax.layers import (
   MeanPool,
   NoPositions,
 )
-from mmjax.models.fused import Fused
 from mmjax.models.heads import Head, Pooled
 from mmjax.pretrained.architecture import (
   Architecture,
   Settings,
+  alone,
   common_prefix,
   shape,
   single_outputs,
@@ -150,9 +149,7 @@ def _architecture(
   )
   if 'logits' not in heads:
     heads = {**heads, 'sentence_embeds': Pooled(pool=MeanPool())}
-  model = Fused(
-    encoders={'text': encoder}, fusion=Only(modality='text'), heads=heads
-  )
+  model = alone('text', encoder, heads)
   table = [
     Row('embeddings.word_embeddings.weight', 'embed/embed/table'),
     Row('embeddings.position_embeddings.weight', 'embed/positions/table'),

@@ -7,14 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmjax.encoders import ViT
-from mmjax.fusion import Only
 from mmjax.layers import DensePool, LearnedPositions, NthToken
-from mmjax.models.fused import Fused
 from mmjax.models.heads import Head, Pooled
 from mmjax.pretrained import vit
 from mmjax.pretrained.architecture import (
   Architecture,
   Settings,
+  alone,
   common_prefix,
   shape,
   single_outputs,
@@ -76,9 +75,7 @@ def deit(
   rows += unroll(under(prefix, 'encoders_image/', table), c.num_hidden_layers)
   size = c.image_size
   return Architecture(
-    model=Fused(
-      encoders={'image': encoder}, fusion=Only(modality='image'), heads=heads
-    ),
+    model=alone('image', encoder, heads),
     rows=rows,
     inputs={'image': shape(1, size, size, c.num_channels)},
     name_outputs=_outputs,

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmjax.encoders import ViT
-from mmjax.fusion import Only
 from mmjax.layers import (
   FirstToken,
   MeanPool,
@@ -15,11 +14,11 @@ from mmjax.layers import (
   SideBySide,
 )
 from mmjax.layers.pixels import IMAGENET_MEAN, IMAGENET_STD
-from mmjax.models.fused import Fused
 from mmjax.models.heads import Head, Pooled
 from mmjax.pretrained.architecture import (
   Architecture,
   Settings,
+  alone,
   common_prefix,
   shape,
   single_outputs,
@@ -99,9 +98,7 @@ def dinov2(
   rows += unroll(under(prefix, 'encoders_image/', table), c.num_hidden_layers)
   size = c.image_size
   return Architecture(
-    model=Fused(
-      encoders={'image': encoder}, fusion=Only(modality='image'), heads=heads
-    ),
+    model=alone('image', encoder, heads),
     rows=rows,
     inputs={'image': shape(1, size, size, c.num_channels)},
     name_outputs=single_outputs,

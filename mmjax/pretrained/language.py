@@ -7,12 +7,11 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from mmjax.encoders import TextTransformer
-from mmjax.fusion import Only
-from mmjax.models.fused import Fused
 from mmjax.models.language import LanguageModel
 from mmjax.pretrained.architecture import (
   Architecture,
   Settings,
+  alone,
   shape,
   single_outputs,
 )
@@ -49,9 +48,7 @@ def language(
     rows: its tensors.
     ignore: patterns of names of tensors that no parameter is made of.
   """
-  model: Any = Fused(
-    encoders={'text': encoder}, fusion=Only(modality='text'), heads={}
-  )
+  model: Any = alone('text', encoder, {})
   table = unroll(under(prefix, 'encoders_text/', rows), c.num_hidden_layers)
   name_outputs = single_outputs
   if has_head(c, names):

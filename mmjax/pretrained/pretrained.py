@@ -27,7 +27,7 @@ from mmjax.pretrained.variables import load_variables
 from mmjax.types import Batch, InputError
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Pretrained:
   """A checkpoint as a function: raw inputs to named arrays.
 
@@ -67,18 +67,15 @@ class Pretrained:
 
   def apply(self, batch: Batch) -> dict[str, Any]:
     """Runs the model on a batch, on those of its modalities that it has."""
-    modalities = tuple(sorted(batch['mask']))
-    variables = {'params': self.params, **self.collections}
-    return self._compiled(modalities)(variables, batch)
+    return self._run({'params': self.params, **self.collections}, batch)
 
-  @functools.cache  # noqa: B019
-  def _compiled(self, modalities: tuple[str, ...]) -> Any:
-    model = restrict(self.model, modalities)
-    return jax.jit(functools.partial(self.architecture.apply, model=model))
+  @functools.cached_property
+  def _run(self) -> Any:
+    def run(variables: Any, batch: Batch) -> dict[str, Any]:
+      model = restrict(self.model, list(batch['mask']))
+      return self.architecture.apply(variables, batch, model=model)
 
-  def __hash__(self) -> int:
-    """That of the object: arrays have none."""
-    return id(self)
+    return jax.jit(run)
 
 
 def load(name: str | Path, *, sharding: Any = None) -> Pretrained:

@@ -15,14 +15,13 @@ from typing import Any
 from einops import rearrange
 
 from mmjax.encoders import ResNet
-from mmjax.fusion import Only
 from mmjax.layers import BatchNorm, MeanPool
 from mmjax.layers.pixels import IMAGENET_MEAN, IMAGENET_STD
-from mmjax.models.fused import Fused
 from mmjax.models.heads import Head, Pooled
 from mmjax.pretrained.architecture import (
   Architecture,
   Settings,
+  alone,
   common_prefix,
   shape,
 )
@@ -70,9 +69,7 @@ def resnet(
     rows += dense(classifier, 'heads_logits/logits')
   channels = config.get('num_channels', DEFAULTS['num_channels'])
   return Architecture(
-    model=Fused(
-      encoders={'image': encoder}, fusion=Only(modality='image'), heads=heads
-    ),
+    model=alone('image', encoder, heads),
     rows=rows,
     inputs={'image': shape(1, _IMAGE, _IMAGE, channels)},
     name_outputs=functools.partial(_outputs, encoder),

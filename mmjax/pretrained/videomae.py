@@ -10,14 +10,13 @@ import flax.linen as nn
 from PIL import Image
 
 from mmjax.encoders import VideoTransformer
-from mmjax.fusion import Only
 from mmjax.layers import FirstToken, MeanPool, NumberedPositions
-from mmjax.models.fused import Fused
 from mmjax.models.heads import Head
 from mmjax.pretrained import vit
 from mmjax.pretrained.architecture import (
   Architecture,
   Settings,
+  alone,
   common_prefix,
   shape,
   single_outputs,
@@ -80,9 +79,7 @@ def videomae(
   rows += unroll(under(prefix, 'encoders_video/', table), c.num_hidden_layers)
   size = c.image_size
   return Architecture(
-    model=Fused(
-      encoders={'video': encoder}, fusion=Only(modality='video'), heads=heads
-    ),
+    model=alone('video', encoder, heads),
     rows=rows,
     inputs={'video': shape(1, c.num_frames, size, size, c.num_channels)},
     name_outputs=single_outputs,

@@ -9,13 +9,12 @@ from typing import Any
 from PIL import Image
 
 from mmjax.encoders import ViT
-from mmjax.fusion import Only
 from mmjax.layers import DensePool, LearnedPositions
-from mmjax.models.fused import Fused
 from mmjax.models.heads import Head, Pooled
 from mmjax.pretrained.architecture import (
   Architecture,
   Settings,
+  alone,
   common_prefix,
   shape,
   single_outputs,
@@ -77,9 +76,7 @@ def vit(
     mean=image.mean,
     std=image.std,
   )
-  model = Fused(
-    encoders={'image': encoder}, fusion=Only(modality='image'), heads=heads
-  )
+  model = alone('image', encoder, heads)
   table = [
     *embedding_rows(c.patch_size),
     *norm('layernorm', 'transformer/norm'),

@@ -11,13 +11,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmjax.encoders import WaveformTransformer
-from mmjax.fusion import Only
 from mmjax.layers import ConvPositions, WaveformDoor
-from mmjax.models.fused import Fused
 from mmjax.models.heads import TokenHead
 from mmjax.pretrained.architecture import (
   Architecture,
   Settings,
+  alone,
   common_prefix,
   shape,
   single_outputs,
@@ -120,9 +119,7 @@ def wav2vec2(
     table.append(Row('masked_spec_embed', 'mask_token'))
   rows += unroll(under(prefix, 'encoders_audio/', table), c.num_hidden_layers)
   return Architecture(
-    model=Fused(
-      encoders={'audio': encoder}, fusion=Only(modality='audio'), heads=heads
-    ),
+    model=alone('audio', encoder, heads),
     rows=rows,
     inputs={'audio': shape(1, door.field)},
     name_outputs=single_outputs,
