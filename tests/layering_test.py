@@ -19,7 +19,8 @@ MAY_IMPORT = {
   'mmjax.layers': BASE | {'mmjax.data.mel'},
   'mmjax.encoders': BASE | {'mmjax.layers'},
   'mmjax.fusion': BASE | {'mmjax.layers'},
-  'mmjax.models': BASE | {'mmjax.layers', 'mmjax.encoders', 'mmjax.fusion'},
+  'mmjax.models': BASE
+  | {'mmjax.paths', 'mmjax.layers', 'mmjax.encoders', 'mmjax.fusion'},
   'mmjax.pretrained': BASE
   | {'mmjax.paths', 'mmjax.data', 'mmjax.layers', 'mmjax.encoders'}
   | {'mmjax.fusion', 'mmjax.models'},

@@ -4,6 +4,7 @@ from mmjax.models.aligned import Aligned, Alignment
 from mmjax.models.fused import Fused
 from mmjax.models.heads import Head, OrdinalHead
 from mmjax.models.language import LanguageModel
+from mmjax.models.lora import LoRA
 from mmjax.models.masked import Masked
 from mmjax.models.matched import Matched
 from mmjax.models.task_weights import TaskWeights
@@ -14,6 +15,7 @@ __all__ = [
   'Fused',
   'Head',
   'LanguageModel',
+  'LoRA',
   'Masked',
   'Matched',
   'OrdinalHead',
