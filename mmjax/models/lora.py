@@ -93,7 +93,7 @@ class LoRA(Wrapper):
     factors: dict[Any, Any] = traverse_util.flatten_dict(params[LORA])
     for *keys, last in factors:
       if last == 'a':
-        a, b = (factors[*keys, name] for name in ('a', 'b'))
+        a, b = (jnp.asarray(factors[*keys, name]) for name in ('a', 'b'))
         kernel = leaves[*keys, 'kernel']
         product = _product(a, b, stacked=_SCANNED in keys)
         added = kernel + product * (self.alpha / self.rank)

@@ -13,18 +13,12 @@ import jax
 from mmjax.models import Aligned
 from mmjax.paths import first_match, named_leaves
 from mmjax.pretrained.architecture import Architecture
-from mmjax.pretrained.folder import (
-  Tensors,
-  find_folder,
-  read_json,
-  write_folder,
-)
-from mmjax.pretrained.images import ImageProcessor
-from mmjax.pretrained.known import KNOWN
-from mmjax.pretrained.preprocess import Preprocess, processor_config
+from mmjax.pretrained.checkpoint import find
+from mmjax.pretrained.folder import Tensors, write_folder
+from mmjax.pretrained.preprocess import Preprocess
 from mmjax.pretrained.table import export_rows
 from mmjax.pretrained.variables import load_variables
-from mmjax.types import Batch, InputError
+from mmjax.types import Batch
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -78,7 +72,9 @@ class Pretrained:
     return jax.jit(run)
 
 
-def load(name: str | Path, *, sharding: Any = None) -> Pretrained:
+def load(
+  name: str | Path, *, sharding: Any = None, image_size: int | None = None
+) -> Pretrained:
   """Loads a checkpoint in the Hugging Face format.
 
   Args:
@@ -86,44 +82,26 @@ def load(name: str | Path, *, sharding: Any = None) -> Pretrained:
       hub.
     sharding: where parameters go: a `Sharding`, or `(path, shape) -> Sharding`;
       the default device if None. They are read one by one.
+    image_size: side of the pictures in pixels, if not as the checkpoint says;
+      learned positions are resampled for it.
 
   Raises:
     InputError: the folder, its architecture or its tensors are not what is
       known here; the message lists them.
   """
-  folder = find_folder(name)
-  if not (folder / 'config.json').exists():
-    raise InputError(f'{folder} has no config.json')
-  config = read_json(folder / 'config.json')
-  kind = config.get('model_type')
-  if kind not in KNOWN:
-    raise InputError(
-      f'{folder}/config.json: model_type {kind!r} is not one of {sorted(KNOWN)}'
-    )
-  tensors = Tensors(folder)
-  known = KNOWN[kind]
-  processor: Any = ImageProcessor()
-  if known.processor is not None:
-    processor = known.processor(config).read(processor_config(folder))
-  architecture = known.build(config, list(tensors), processor)
-  collections = load_variables(architecture, tensors, folder, sharding)
+  found = find(name, image_size=image_size)
+  collections = load_variables(
+    found.architecture, Tensors(found.source), found.source, sharding
+  )
   params = collections.pop('params')
-  text = architecture.text
-  if text is not None:
-    text = text.read(folder, read_json(folder / 'tokenizer_config.json'))
   return Pretrained(
-    model=architecture.model,
+    model=found.model,
     params=params,
     collections=collections,
-    preprocess=Preprocess(
-      image=architecture.image,
-      text=text,
-      audio=architecture.audio,
-      video=architecture.video,
-    ),
-    config=config,
-    architecture=architecture,
-    source=folder,
+    preprocess=found.preprocess,
+    config=found.config,
+    architecture=found.architecture,
+    source=found.source,
   )
 
 

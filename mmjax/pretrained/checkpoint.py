@@ -1,0 +1,99 @@
+"""All of a checkpoint but its weights: what a config is made of."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import flax.linen as nn
+
+from mmjax.data.dataset import check_name
+from mmjax.pretrained.architecture import Architecture
+from mmjax.pretrained.folder import Tensors, find_folder, read_json
+from mmjax.pretrained.images import ImageProcessor
+from mmjax.pretrained.known import KNOWN
+from mmjax.pretrained.preprocess import Preprocess, processor_config
+from mmjax.pretrained.resolution import at_resolution
+from mmjax.types import InputError
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Checkpoint:
+  """A checkpoint whose weights are not read.
+
+  Example:
+    `pretrained.find('runs/clip').tower('image')` is an encoder for a config
+    whose `start` is `FromCheckpoint(name='runs/clip',
+    parts={'encoders_image': 'encoders_image'})`.
+  """
+
+  model: nn.Module
+  """Of mmjax's own parts."""
+  preprocess: Preprocess
+  """Raw inputs to the batch that the model takes."""
+  config: Mapping[str, Any]
+  """The checkpoint's `config.json`."""
+  architecture: Architecture
+  """The table behind it."""
+  source: Path
+  """The folder."""
+
+  def tower(self, modality: str) -> nn.Module:
+    """The encoder of a modality.
+
+    Raises:
+      InputError: the model has none.
+    """
+    encoders: Any = getattr(self.model, 'encoders', {})
+    check_name(f'encoder in {self.source} of', modality, encoders)
+    return encoders[modality]
+
+
+def find(name: str | Path, *, image_size: int | None = None) -> Checkpoint:
+  """Reads what a checkpoint is, of its weights only names and shapes.
+
+  Args:
+    name: a folder with `config.json` and safetensors, or `owner/model` of the
+      hub.
+    image_size: side of the pictures in pixels, if not as the checkpoint says;
+      learned positions are resampled for it.
+
+  Raises:
+    InputError: the folder or its architecture is not what is known here.
+  """
+  folder = find_folder(name)
+  if not (folder / 'config.json').exists():
+    raise InputError(f'{folder} has no config.json')
+  config = read_json(folder / 'config.json')
+  kind = config.get('model_type')
+  if kind not in KNOWN:
+    raise InputError(
+      f'{folder}/config.json: model_type {kind!r} is not one of {sorted(KNOWN)}'
+    )
+  architecture = build(folder, config)
+  if image_size is not None:
+    architecture = at_resolution(architecture, image_size, source=folder)
+  text = architecture.text
+  if text is not None:
+    text = text.read(folder, read_json(folder / 'tokenizer_config.json'))
+  return Checkpoint(
+    model=architecture.model,
+    preprocess=Preprocess(
+      image=architecture.image,
+      text=text,
+      audio=architecture.audio,
+      video=architecture.video,
+    ),
+    config=config,
+    architecture=architecture,
+    source=folder,
+  )
+
+
+def build(folder: Path, config: Mapping[str, Any]) -> Architecture:
+  """The architecture of a folder's tensors, with this `config.json`."""
+  known = KNOWN[config['model_type']]
+  processor: Any = ImageProcessor()
+  if known.processor is not None:
+    processor = known.processor(config).read(processor_config(folder))
+  return known.build(config, list(Tensors(folder)), processor)
