@@ -6,6 +6,7 @@ from mmjax.pretrained.preprocess import Preprocess
 from mmjax.pretrained.pretrained import Pretrained, export, load
 from mmjax.pretrained.runs import export_run
 from mmjax.pretrained.start import FromCheckpoint
+from mmjax.pretrained.vocabulary import resize_vocabulary
 
 __all__ = [
   'Checkpoint',
@@ -18,4 +19,5 @@ __all__ = [
   'export_run',
   'find',
   'load',
+  'resize_vocabulary',
 ]

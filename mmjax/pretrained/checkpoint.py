@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import flax.linen as nn
+import numpy as np
 
 from mmjax.data.dataset import check_name
+from mmjax.paths import first_match
 from mmjax.pretrained.architecture import Architecture
 from mmjax.pretrained.folder import Tensors, find_folder, read_json
 from mmjax.pretrained.images import ImageProcessor
@@ -97,3 +99,49 @@ def build(folder: Path, config: Mapping[str, Any]) -> Architecture:
   if known.processor is not None:
     processor = known.processor(config).read(processor_config(folder))
   return known.build(config, list(Tensors(folder)), processor)
+
+
+def text_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
+  """The part of a `config.json` that tells of texts."""
+  return config.get('text_config', config)
+
+
+def untouched(
+  architecture: Architecture,
+  source: Tensors,
+  old: Mapping[str, Any],
+  new: Mapping[str, Any],
+) -> list[str]:
+  """Names of tensors that are no parameters, and exported as they were.
+
+  None of them repeats the embedding, as output layers do in some files: it may
+  have learned since. Nor has one a row for each token id, if there are more or
+  fewer of them now.
+
+  Args:
+    architecture: of the checkpoint.
+    source: its tensors.
+    old: its `config.json`.
+    new: that which is exported.
+  """
+  sizes = [text_config(one).get('vocab_size') for one in (old, new)]
+  tables = [
+    row.key
+    for row in architecture.rows
+    if any(path.endswith('embed/table') for path in row.paths)
+  ]
+
+  def stays(key: str) -> bool:
+    if first_match(architecture.ignore, key) is None:
+      return False
+    shape = source.shape(key)
+    if sizes[0] != sizes[1] and sizes[0] in shape:
+      return False
+    return not any(
+      source.shape(table) == shape
+      and np.array_equal(source[table], source[key])
+      for table in tables
+      if table in source
+    )
+
+  return [key for key in source if stays(key)]

@@ -11,10 +11,10 @@ import flax.linen as nn
 import jax
 
 from mmjax.models import Aligned
-from mmjax.paths import first_match, named_leaves
+from mmjax.paths import named_leaves
 from mmjax.pretrained.architecture import Architecture
-from mmjax.pretrained.checkpoint import find
-from mmjax.pretrained.folder import Tensors, write_folder
+from mmjax.pretrained.checkpoint import find, untouched
+from mmjax.pretrained.folder import Tensors, read_json, write_folder
 from mmjax.pretrained.preprocess import Preprocess
 from mmjax.pretrained.table import export_rows
 from mmjax.pretrained.variables import load_variables
@@ -122,8 +122,12 @@ def export(loaded: Pretrained, folder: str | Path) -> None:
   source = Tensors(loaded.source)
   ignored = {
     key: source[key]
-    for key in source
-    if first_match(architecture.ignore, key) is not None
+    for key in untouched(
+      architecture,
+      source,
+      read_json(loaded.source / 'config.json'),
+      loaded.config,
+    )
   }
   write_folder(folder, {**config, 'dtype': dtype}, {**ignored, **tensors})
   for file in sorted(loaded.source.iterdir()):

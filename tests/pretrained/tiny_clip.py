@@ -3,6 +3,7 @@
 import json
 import string
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import save_file
@@ -27,7 +28,7 @@ TOWER = {
   'intermediate_size': 12,
   'num_hidden_layers': 1,
 }
-CONFIG = {
+CONFIG: dict[str, Any] = {
   'model_type': 'clip',
   'architectures': ['CLIPModel'],
   'projection_dim': 6,
@@ -48,10 +49,22 @@ PREPROCESSOR = {
 }
 
 
-def write_clip(folder: Path, *, seed: int = 0) -> Path:
+def write_clip(
+  folder: Path,
+  *,
+  seed: int = 0,
+  vocabulary: int = len(WORDS),
+  length: int = 16,
+) -> Path:
   """Writes all files; needs neither PyTorch nor transformers."""
   folder.mkdir(parents=True, exist_ok=True)
-  architecture = clip(CONFIG, [], ImageProcessor())
+  text = {
+    **CONFIG['text_config'],
+    'vocab_size': vocabulary,
+    'max_position_embeddings': length,
+  }
+  config = {**CONFIG, 'text_config': text}
+  architecture = clip(config, [], ImageProcessor())
   shapes = variable_shapes(architecture.model, architecture.inputs)['params']
   rng = np.random.default_rng(seed)
   leaves = {
@@ -62,7 +75,7 @@ def write_clip(folder: Path, *, seed: int = 0) -> Path:
   save_file(tensors, folder / 'model.safetensors', metadata={'format': 'pt'})
   ids = {word: i for i, word in enumerate(WORDS)}
   for name, content in {
-    'config.json': CONFIG,
+    'config.json': config,
     'preprocessor_config.json': PREPROCESSOR,
     'tokenizer_config.json': {'tokenizer_class': 'CLIPTokenizer'},
     'vocab.json': ids,
