@@ -9,6 +9,7 @@ from tokenizers import (
   AddedToken,
   Regex,
   Tokenizer,
+  decoders,
   models,
   normalizers,
   pre_tokenizers,
@@ -106,6 +107,13 @@ def _clip(vocab: Path, merges: Path, special: Any, config: Any) -> Tokenizer:
     [
       pre_tokenizers.Split(Regex(_CLIP_WORDS), 'removed', invert=True),
       pre_tokenizers.ByteLevel(add_prefix_space=False),
+    ]
+  )
+  made.decoder = decoders.Sequence(
+    [
+      decoders.ByteLevel(),
+      decoders.Replace('</w>', ' '),
+      decoders.Strip(' ', 0, 1),
     ]
   )
   add_special(made, special)

@@ -1,7 +1,9 @@
 """configs/clip_finetune.py: a CLIP learns the stamps and goes back."""
 
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -19,6 +21,16 @@ from mmjax.types import InputError
 from tests.data.stamps_folder import make_folder
 from tests.pretrained.tiny_clip import WORDS, write_clip
 
+_IMPORTS = """
+from pathlib import Path
+from mmjax import pretrained
+from mmjax.data.datasets.stamps import Stamps
+from mmjax.encoders import TextTransformer
+from mmjax.fusion import Concat
+from mmjax.layers import FirstToken, MeanPool
+from mmjax.models import Fused, Head, LoRA
+from mmjax.train import AdamW, Groups, load_config, read_variables
+"""
 CONFIG = Path(__file__).parents[2] / 'configs' / 'clip_finetune.py'
 
 
@@ -122,6 +134,54 @@ def test_of_a_part_only_that_part_is_replaced(config, clip, tmp_path):
     pretrained.export_run(
       {'params': params}, tmp_path, model=model, start=start
     )
+
+
+NAME = 'openai/clip-vit-base-patch32'
+
+
+def _blocks(clip, folder):
+  """The page's Python, for the tiny CLIP and a folder of ours."""
+  text = (CONFIG.parents[1] / 'docs' / 'pretrained.md').read_text()
+  text = text[text.index('## Fine-tune') :]
+  for old, new in (
+    (f'configs/clip_finetune.py:{NAME}', f'{CONFIG}:{clip}'),
+    (NAME, str(clip)),
+    ('runs/', f'{folder}/'),
+    ('320', '32'),
+  ):
+    text = text.replace(old, new)
+  return re.findall(r'^```python\n(.*?)^```', text, re.S | re.M)
+
+
+def test_the_page_of_the_documentation_runs(clip, tmp_path):
+  parts, export, lora, changed = _blocks(clip, tmp_path)
+  names: dict[str, Any] = {}
+  exec(_IMPORTS, names)
+  exec(parts, names)
+  inputs = pretrained.find(clip).architecture.inputs
+  shapes = variable_shapes(names['model'], inputs)['params']
+  chosen = names['start'].choose(named_leaves(shapes))
+  assert {name.split('/')[0] for name in chosen} == {'encoders_image'}
+  assert not names['optimizer'].groups.trainable(shapes)['encoders_image'][
+    'class_token'
+  ]
+  assert names['data'].resize(np.zeros((20, 30, 3), np.uint8)).shape[0] == 16
+
+  exec(lora, names)
+  shapes = variable_shapes(names['model'], inputs)['params']
+  learns = named_leaves(names['optimizer'].groups.trainable(shapes))
+  # Two kernels of each tower's block, and one of the text's alone.
+  assert sum(learns.values()) == 2 * (2 + 2 + 1)
+
+  names['read_variables'] = lambda workdir: _random(names['config'], clip)
+  exec(export, names)
+  assert (tmp_path / 'clip' / 'exported' / 'model.safetensors').exists()
+
+  exec(changed, names)
+  again = pretrained.load(tmp_path / 'more')
+  batch = again.preprocess(text=['a tuxpaint'])
+  assert 76 in batch['text']
+  assert again.config['text_config']['vocab_size'] == 77
 
 
 @pytest.mark.slow
