@@ -19,7 +19,9 @@ from mmjax.models.masked import Masked
 from mmjax.objectives.contrastive import Contrastive
 from mmjax.paths import named_leaves
 from mmjax.train.groups import Groups
+from mmjax.train.mesh import MeshShape, make_mesh
 from mmjax.train.optimizer import AdamW
+from mmjax.train.sharding import state_shardings
 from mmjax.train.state import make_init
 from mmjax.train.step import make_train_step
 from mmjax.types import InputError
@@ -138,6 +140,22 @@ def test_merged_kernels_are_the_formula():
       )
       np.testing.assert_allclose(_view(got[layer], name), want, atol=1e-6)
   assert any('blocks' in name for name in factors)
+
+
+def test_split_kernels_are_corrected_where_they_are():
+  mesh = make_mesh(MeshShape(data=2, fsdp=2, tensor=2))
+  params = _params()
+  places = state_shardings({'params': params}, mesh, min_size=1)['params']
+  kept = {name: x for name, x in places.items() if name != 'lora'}
+  merge = jax.jit(LORA.merge, out_shardings=kept)
+  got = merge(jax.device_put(params, places))
+  kernel = 'encoders_text/transformer/blocks/attention/query/kernel'
+  assert 'tensor' in named_leaves(got)[kernel].sharding.spec
+  jax.tree.map(
+    lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6),
+    got,
+    LORA.merge(params),
+  )
 
 
 def test_merged_parameters_give_the_same_outputs():

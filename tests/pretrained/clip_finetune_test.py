@@ -227,9 +227,7 @@ def test_it_is_trained_and_transformers_loads_the_result(
       )
     )
   batch = pretrained.find(folder).preprocess(image=pictures, text=texts)
-  outputs = config.model.apply(
-    variables, jax.tree.map(jax.numpy.asarray, batch)
-  )
+  outputs: Any = jax.jit(config.model.apply)(variables, batch)
   for name in ('image', 'text'):
     np.testing.assert_allclose(
       outputs['embeddings'][name],

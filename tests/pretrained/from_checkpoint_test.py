@@ -43,6 +43,12 @@ def _wanted(model, inputs):
   return {name: place(x) for name, x in shapes.items()}
 
 
+@pytest.fixture(scope='module')
+def whole(clip):
+  """What a run of the model itself would ask for."""
+  return _wanted(pretrained.find(clip).model, _inputs(clip))
+
+
 def _read(start, wanted):
   chosen = start.choose(wanted)
   return chosen, start.read({name: wanted[name] for name in chosen})
@@ -110,8 +116,8 @@ def test_moving_averages_are_parameters_of_the_start_too():
     np.testing.assert_array_equal(x, leaves[name])
 
 
-def test_what_does_not_fit_is_said_in_one_line(clip):
-  wanted = _wanted(pretrained.find(clip).model, _inputs(clip))
+def test_what_does_not_fit_is_said_in_one_line(clip, whole):
+  wanted = dict(whole)
   table = 'encoders_text/embed/table'
   wanted[table] = jax.ShapeDtypeStruct((99, 8), np.float32)
   patches = wanted.pop('encoders_image/patches/kernel')
@@ -145,11 +151,10 @@ def test_what_does_not_fit_is_said_in_one_line(clip):
     ({'name': '/no/such'}, '^/no/such is not a folder$'),
   ],
 )
-def test_what_is_not_there_is_named(clip, fields, message):
-  wanted = _wanted(pretrained.find(clip).model, _inputs(clip))
+def test_what_is_not_there_is_named(clip, whole, fields, message):
   start = FromCheckpoint(**{'name': str(clip), **fields})
   with pytest.raises(InputError, match=message):
-    start.choose(wanted)
+    start.choose(whole)
 
 
 def test_a_tower_that_is_not_there_is_named(clip):
