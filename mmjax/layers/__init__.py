@@ -3,6 +3,7 @@
 from mmjax.layers.attention import MultiHeadAttention, dot_product_attention
 from mmjax.layers.bert import BertEmbedding, NoPositions
 from mmjax.layers.convolution import ConvBlock, MaskedConv
+from mmjax.layers.decibels import DecibelMel
 from mmjax.layers.doors import SeriesDoor, TextDoor
 from mmjax.layers.embed import (
   ByteEmbedding,
@@ -13,6 +14,7 @@ from mmjax.layers.embed import (
   ResampledPositions,
   SinCosPositions,
 )
+from mmjax.layers.feature_fusion import AttentionalFusion
 from mmjax.layers.histogram import color_histogram
 from mmjax.layers.kaldi import KaldiMel
 from mmjax.layers.norms import BatchNorm, GroupNorm
@@ -33,20 +35,24 @@ from mmjax.layers.rotary import Llama3Scaling, Rotary
 from mmjax.layers.space_time import SpaceTimeTransformer
 from mmjax.layers.spectrogram import LogMel, power_spectrogram
 from mmjax.layers.style import Style, gelu, quick_gelu
+from mmjax.layers.swin import SwinTransformer
 from mmjax.layers.transformer import Block, Mlp, Transformer
 from mmjax.layers.waveform import ConvPositions, WaveformDoor
+from mmjax.layers.windows import WindowBlock
 from mmjax.layers.words import FromArray, WordEmbedding
 
 __all__ = [
   'GRU',
   'LSTM',
   'AttentionPool',
+  'AttentionalFusion',
   'BatchNorm',
   'BertEmbedding',
   'Block',
   'ByteEmbedding',
   'ConvBlock',
   'ConvPositions',
+  'DecibelMel',
   'DensePool',
   'FirstToken',
   'FirstTokens',
@@ -74,9 +80,11 @@ __all__ = [
   'SinCosPositions',
   'SpaceTimeTransformer',
   'Style',
+  'SwinTransformer',
   'TextDoor',
   'Transformer',
   'WaveformDoor',
+  'WindowBlock',
   'WordEmbedding',
   'color_histogram',
   'dot_product_attention',
