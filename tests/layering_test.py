@@ -19,6 +19,7 @@ MAY_IMPORT = {
   'mmjax.layers': BASE | {'mmjax.data.mel'},
   'mmjax.encoders': BASE | {'mmjax.layers'},
   'mmjax.fusion': BASE | {'mmjax.layers'},
+  'mmjax.decoders': BASE | {'mmjax.layers'},
   'mmjax.models': BASE | {'mmjax.layers', 'mmjax.encoders', 'mmjax.fusion'},
   'mmjax.pretrained': BASE
   | {'mmjax.paths', 'mmjax.data', 'mmjax.layers', 'mmjax.encoders'}
