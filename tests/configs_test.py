@@ -29,8 +29,11 @@ PARAMETERS = {
   'stamps': 22_292_879,
   'stamps_ctc': 1_854_788,
   'stamps_fusion': 2_413_424,
+  'talking': 1_020_212,
   'vowels': 72_777,
 }
+# What is generated at first and kept; a little of it is enough here.
+OPTIONS = {'talking': ['--data.sentences', '8', '--data.evaluated', '8']}
 # They need data that is installed beside mmjax, and stamps are decoded at
 # first, which takes a minute or two.
 ON_DATA = (
@@ -41,6 +44,7 @@ ON_DATA = (
   'stamps',
   'stamps_ctc',
   'stamps_fusion',
+  'talking',
   'vowels',
 )
 NAMES = [
@@ -50,7 +54,7 @@ NAMES = [
 ENCODERS = {
   'AudioSpectrogramTransformer', 'BagOfVectors', 'ConvNet',
   'ConvolutionalEncoder', 'Recurrent', 'SensorTransformer', 'TextTransformer',
-  'ViT', 'WaveformConvNet',
+  'VideoTransformer', 'ViT', 'WaveformConvNet',
 }  # fmt: skip
 
 
@@ -60,7 +64,7 @@ def test_every_config_is_in_the_table():
 
 @pytest.mark.parametrize('name', NAMES)
 def test_config_traces_and_has_its_size(name):
-  config = load_config(FOLDER / f'{name}.py')
+  config = load_config(FOLDER / f'{name}.py', OPTIONS.get(name, []))
   if name in ON_DATA:
     try:
       config.data.check()
