@@ -2,7 +2,9 @@
 
 from mmjax.layers.attention import MultiHeadAttention, dot_product_attention
 from mmjax.layers.bert import BertEmbedding, NoPositions
+from mmjax.layers.cache import Slots
 from mmjax.layers.convolution import ConvBlock, MaskedConv
+from mmjax.layers.cross import CrossBlock, CrossTransformer
 from mmjax.layers.doors import SeriesDoor, TextDoor
 from mmjax.layers.embed import (
   ByteEmbedding,
@@ -47,6 +49,8 @@ __all__ = [
   'ByteEmbedding',
   'ConvBlock',
   'ConvPositions',
+  'CrossBlock',
+  'CrossTransformer',
   'DensePool',
   'FirstToken',
   'FirstTokens',
@@ -72,6 +76,7 @@ __all__ = [
   'SeriesDoor',
   'SideBySide',
   'SinCosPositions',
+  'Slots',
   'SpaceTimeTransformer',
   'Style',
   'TextDoor',

@@ -151,6 +151,15 @@ class ByteEmbedding(nn.Module):
     return x @ self.get_variable('params', 'table').T
 
 
+def require_alone(embed: nn.Module) -> None:
+  """Raises ValueError unless an embedding looks at each id alone."""
+  if not hasattr(embed, 'scores'):
+    raise ValueError(
+      f'{type(embed).__name__} looks at other tokens too: a text cannot be '
+      'decoded token by token with it'
+    )
+
+
 class NgramEmbedding(nn.Module):
   """Token vectors plus those of the hashed n-grams that end at each token.
 

@@ -1,0 +1,24 @@
+"""From tokens to what they say: texts, token by token."""
+
+from mmjax.decoders.beam import BeamSearch
+from mmjax.decoders.generate import make_generate, make_stream
+from mmjax.decoders.logits import MinP, Suppress, Temperature, TopK, TopP
+from mmjax.decoders.sampling import Greedy, Sample
+from mmjax.decoders.steps import Generated, make_step
+from mmjax.decoders.text import TextDecoder
+
+__all__ = [
+  'BeamSearch',
+  'Generated',
+  'Greedy',
+  'MinP',
+  'Sample',
+  'Suppress',
+  'Temperature',
+  'TextDecoder',
+  'TopK',
+  'TopP',
+  'make_generate',
+  'make_step',
+  'make_stream',
+]
