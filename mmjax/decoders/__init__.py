@@ -2,12 +2,21 @@
 
 from mmjax.decoders.beam import BeamSearch
 from mmjax.decoders.generate import make_generate, make_stream
-from mmjax.decoders.logits import MinP, Suppress, Temperature, TopK, TopP
+from mmjax.decoders.logits import (
+  Allow,
+  MinP,
+  Suppress,
+  Temperature,
+  Timestamps,
+  TopK,
+  TopP,
+)
 from mmjax.decoders.sampling import Greedy, Sample
 from mmjax.decoders.steps import Generated, make_step
 from mmjax.decoders.text import TextDecoder
 
 __all__ = [
+  'Allow',
   'BeamSearch',
   'Generated',
   'Greedy',
@@ -16,6 +25,7 @@ __all__ = [
   'Suppress',
   'Temperature',
   'TextDecoder',
+  'Timestamps',
   'TopK',
   'TopP',
   'make_generate',

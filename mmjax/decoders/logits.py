@@ -129,6 +129,77 @@ class Suppress:
     return jnp.where(written.count == 0, without, scores)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Allow:
+  """Forbids all ids but some."""
+
+  tokens: tuple[int, ...] = ()
+  """Which may come."""
+
+  def __call__(
+    self, scores: Float[Array, 'b v'], written: Written
+  ) -> Float[Array, 'b v']:
+    """Forbids the others."""
+    del written
+    may = jnp.zeros(scores.shape[-1], bool)
+    may = may.at[jnp.asarray(self.tokens, jnp.int32)].set(True)
+    return jnp.where(may[None], scores, -jnp.inf)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Timestamps:
+  """When a text has times in it, as Whisper writes them.
+
+  A text begins with a time. Times come in pairs, the end of a piece and the
+  start of the next, or alone before the end of the text; they do not fall. If
+  all of them together are likelier than each other id, one of them comes.
+  Section 2.3 of https://arxiv.org/abs/2212.04356.
+  """
+
+  first: int
+  """Id of time 0; the times after it follow. The one before it, which says that
+  there are no times, is forbidden."""
+  end: int
+  """Id that ends a text: what is below it are words."""
+  latest_start: int | None = None
+  """How many times behind 0 the first one may be; any if None."""
+
+  def __call__(
+    self, scores: Float[Array, 'b v'], written: Written
+  ) -> Float[Array, 'b v']:
+    """Forbids what may not come."""
+    ids = jnp.arange(scores.shape[-1])[None]
+    times = ids >= self.first
+    count, tokens = written.count, written.tokens
+    made = jnp.arange(tokens.shape[1])[None] < count
+    is_time = made & (tokens >= self.first)
+    last, before = (
+      jnp.take(is_time, jnp.maximum(count - back, 0), axis=1)[:, None]
+      for back in (1, 2)
+    )
+    last, before = last & (count >= 1), before | (count < 2)
+    newest = jnp.where(is_time, tokens, -1).max(axis=1, keepdims=True)
+    # A piece may begin where the one before it ends, but not end there.
+    least = newest + jnp.where(last & ~before, 0, 1)
+    forbidden = (
+      (ids == self.first - 1)
+      | (last & before & times)
+      | (last & ~before & (ids < self.end))
+      | (times & (newest >= 0) & (ids < least))
+      | ((count == 0) & ~times)
+    )
+    if self.latest_start is not None:
+      late = ids > self.first + self.latest_start
+      forbidden = forbidden | ((count == 0) & late)
+    scores = jnp.where(forbidden, -jnp.inf, scores)
+    log_p = jax.nn.log_softmax(scores)
+    any_time = jax.nn.logsumexp(
+      jnp.where(times, log_p, -jnp.inf), axis=-1, keepdims=True
+    )
+    best_word = jnp.where(times, -jnp.inf, log_p).max(axis=-1, keepdims=True)
+    return jnp.where(~times & (any_time > best_word), -jnp.inf, scores)
+
+
 def _at_least(
   scores: Float[Array, 'b v'], least: Float[Array, 'b 1']
 ) -> Float[Array, 'b v']:

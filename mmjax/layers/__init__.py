@@ -14,6 +14,7 @@ from mmjax.layers.embed import (
   PatchProjection,
   ResampledPositions,
   SinCosPositions,
+  StoredPositions,
 )
 from mmjax.layers.histogram import color_histogram
 from mmjax.layers.kaldi import KaldiMel
@@ -37,6 +38,7 @@ from mmjax.layers.spectrogram import LogMel, power_spectrogram
 from mmjax.layers.style import Style, gelu, quick_gelu
 from mmjax.layers.transformer import Block, Mlp, Transformer
 from mmjax.layers.waveform import ConvPositions, WaveformDoor
+from mmjax.layers.whisper import WhisperMel
 from mmjax.layers.words import FromArray, WordEmbedding
 
 __all__ = [
@@ -78,10 +80,12 @@ __all__ = [
   'SinCosPositions',
   'Slots',
   'SpaceTimeTransformer',
+  'StoredPositions',
   'Style',
   'TextDoor',
   'Transformer',
   'WaveformDoor',
+  'WhisperMel',
   'WordEmbedding',
   'color_histogram',
   'dot_product_attention',

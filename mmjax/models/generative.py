@@ -43,7 +43,16 @@ class Generative(nn.Module):
   @nn.compact
   def __call__(self, batch: Batch, *, train: bool = False) -> dict[str, Any]:
     """Gives `tokens` (the target's too), `fused` and `logits`:
-    `{'logits': [b t vocabulary]}`, of the token behind each."""
+    `{'logits': [b t vocabulary]}`, of the token behind each.
+
+    Raises:
+      ValueError: the batch lacks a modality or the target.
+    """
+    if self.target not in batch:
+      raise ValueError(
+        f'the model writes {self.target!r}, the batch has only '
+        f'{sorted(batch["mask"])}'
+      )
     tokens, fused = self.listen(batch, train=train)
     text, mask = batch[self.target], batch['mask'][self.target]
     decoder: Any = self.decoder
