@@ -10,7 +10,7 @@ from mmjax.masking import present
 from mmjax.types import Batch, Outputs
 
 
-def pick_head(outputs: Outputs, head: str) -> Float[Array, 'b *n']:
+def pick_head(outputs: Outputs, head: str) -> Float[Array, 'b *n classes']:
   """The logits of a head, of each example or of each of its tokens.
 
   Raises:
