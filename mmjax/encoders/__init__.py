@@ -10,6 +10,7 @@ from mmjax.encoders.image import ViT
 from mmjax.encoders.recurrent import Recurrent
 from mmjax.encoders.resnet import ResNet, resnet18, resnet34, resnet50
 from mmjax.encoders.sensor import SensorTransformer
+from mmjax.encoders.speech import SpeechTransformer
 from mmjax.encoders.swin import Swin
 from mmjax.encoders.tabular import TabularEncoder
 from mmjax.encoders.text import TextTransformer
@@ -26,6 +27,7 @@ __all__ = [
   'Recurrent',
   'ResNet',
   'SensorTransformer',
+  'SpeechTransformer',
   'Swin',
   'TabularEncoder',
   'TextTransformer',

@@ -2,7 +2,9 @@
 
 from mmjax.layers.attention import MultiHeadAttention, dot_product_attention
 from mmjax.layers.bert import BertEmbedding, NoPositions
+from mmjax.layers.cache import Slots
 from mmjax.layers.convolution import ConvBlock, MaskedConv
+from mmjax.layers.cross import CrossBlock, CrossTransformer
 from mmjax.layers.decibels import DecibelMel
 from mmjax.layers.doors import SeriesDoor, TextDoor
 from mmjax.layers.embed import (
@@ -13,6 +15,7 @@ from mmjax.layers.embed import (
   PatchProjection,
   ResampledPositions,
   SinCosPositions,
+  StoredPositions,
 )
 from mmjax.layers.feature_fusion import AttentionalFusion
 from mmjax.layers.histogram import color_histogram
@@ -38,6 +41,7 @@ from mmjax.layers.style import Style, gelu, quick_gelu
 from mmjax.layers.swin import SwinTransformer
 from mmjax.layers.transformer import Block, Mlp, Transformer
 from mmjax.layers.waveform import ConvPositions, WaveformDoor
+from mmjax.layers.whisper import WhisperMel
 from mmjax.layers.windows import WindowBlock
 from mmjax.layers.words import FromArray, WordEmbedding
 
@@ -52,6 +56,8 @@ __all__ = [
   'ByteEmbedding',
   'ConvBlock',
   'ConvPositions',
+  'CrossBlock',
+  'CrossTransformer',
   'DecibelMel',
   'DensePool',
   'FirstToken',
@@ -78,12 +84,15 @@ __all__ = [
   'SeriesDoor',
   'SideBySide',
   'SinCosPositions',
+  'Slots',
   'SpaceTimeTransformer',
+  'StoredPositions',
   'Style',
   'SwinTransformer',
   'TextDoor',
   'Transformer',
   'WaveformDoor',
+  'WhisperMel',
   'WindowBlock',
   'WordEmbedding',
   'color_histogram',

@@ -15,6 +15,7 @@ from mmjax.pretrained.architecture import (
   shape,
   single_outputs,
 )
+from mmjax.pretrained.generation import continue_texts
 from mmjax.pretrained.table import Row, dense, under, unroll
 from mmjax.pretrained.texts import TextProcessor
 from mmjax.types import InputError, Outputs
@@ -50,7 +51,7 @@ def language(
   """
   model: Any = alone('text', encoder, {})
   table = unroll(under(prefix, 'encoders_text/', rows), c.num_hidden_layers)
-  name_outputs = single_outputs
+  name_outputs, generate = single_outputs, None
   if has_head(c, names):
     head = None
     if c.tie_word_embeddings:
@@ -60,7 +61,7 @@ def language(
       head = nn.Dense(c.vocab_size, use_bias=False)
       table += dense(_HEAD, 'head', bias=False)
     model = LanguageModel(encoders={'text': encoder}, head=head)
-    name_outputs = _language_outputs
+    name_outputs, generate = _language_outputs, continue_texts
   length = c.max_position_embeddings
   return Architecture(
     model=model,
@@ -69,6 +70,7 @@ def language(
     name_outputs=name_outputs,
     text=TextProcessor(length=length, pad=padding(c)),
     ignore=ignore,
+    generate=generate,
   )
 
 
