@@ -9,6 +9,7 @@ from typing import Any
 
 import flax.linen as nn
 import jax
+import numpy as np
 
 from mmjax.models import Aligned
 from mmjax.paths import first_match, named_leaves
@@ -143,7 +144,8 @@ def export(loaded: Pretrained, folder: str | Path) -> None:
   config = {k: v for k, v in loaded.config.items() if k != 'torch_dtype'}
   source = Tensors(loaded.source)
   ignored = {
-    key: source[key]
+    # No view on a file that may be the one that is written.
+    key: np.array(source[key])
     for key in source
     if first_match(architecture.ignore, key) is not None
   }
