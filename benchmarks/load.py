@@ -108,12 +108,8 @@ def write(folder: Path) -> int:
 def measure(program: str) -> dict[str, Any]:
   """Runs a program in a process of its own."""
   start = time.perf_counter()
-  run = subprocess.run(
-    [sys.executable, '-c', program + MEASURE],
-    stdout=subprocess.PIPE,
-    check=True,
-  )
-  found = json.loads(run.stdout.splitlines()[-1])
+  printed = subprocess.check_output([sys.executable, '-c', program + MEASURE])
+  found = json.loads(printed.splitlines()[-1])
   return {**found, 'process': time.perf_counter() - start}
 
 
