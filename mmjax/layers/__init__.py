@@ -27,6 +27,7 @@ from mmjax.layers.pooling import (
   MeanPool,
   NthToken,
   SideBySide,
+  UnitLength,
 )
 from mmjax.layers.recurrence import GRU, LSTM
 from mmjax.layers.rotary import Llama3Scaling, Rotary
@@ -76,6 +77,7 @@ __all__ = [
   'Style',
   'TextDoor',
   'Transformer',
+  'UnitLength',
   'WaveformDoor',
   'WordEmbedding',
   'color_histogram',

@@ -57,14 +57,21 @@ def read_json(path: Path) -> dict[str, Any]:
   Raises:
     InputError: the file is no JSON object.
   """
-  if not path.exists():
-    return {}
-  try:
-    found = json.loads(path.read_text('utf-8'))
-  except ValueError as error:
-    raise InputError(f'{path} is not JSON: {error}') from error
+  found = _read(path) if path.exists() else {}
   if not isinstance(found, dict):
     raise InputError(f'{path} is not a JSON object')
+  return found
+
+
+def read_list(path: Path) -> list[dict[str, Any]]:
+  """A list of JSON objects; empty if there is no such file.
+
+  Raises:
+    InputError: the file is no such list.
+  """
+  found = _read(path) if path.exists() else []
+  if not (isinstance(found, list) and all(isinstance(x, dict) for x in found)):
+    raise InputError(f'{path} is not a list of JSON objects')
   return found
 
 
@@ -137,6 +144,13 @@ def write_folder(
   (folder / 'config.json').write_text(f'{text}\n')
   # PyTorch is the layout, not a program that is needed.
   save_file(tensors, folder / WEIGHTS, metadata={'format': 'pt'})
+
+
+def _read(path: Path) -> Any:
+  try:
+    return json.loads(path.read_text('utf-8'))
+  except ValueError as error:
+    raise InputError(f'{path} is not JSON: {error}') from error
 
 
 def _without_weights(folder: Path) -> str:

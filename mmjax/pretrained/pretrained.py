@@ -23,6 +23,7 @@ from mmjax.pretrained.folder import (
 from mmjax.pretrained.images import ImageProcessor
 from mmjax.pretrained.known import KNOWN
 from mmjax.pretrained.preprocess import Preprocess, processor_config
+from mmjax.pretrained.sentences import copy_sentences, with_sentences
 from mmjax.pretrained.table import export_rows
 from mmjax.pretrained.variables import load_variables
 from mmjax.types import Batch, InputError
@@ -107,6 +108,7 @@ def load(name: str | Path, *, sharding: Any = None) -> Pretrained:
   if known.processor is not None:
     processor = known.processor(config).read(processor_config(folder))
   architecture = known.build(config, list(tensors), processor)
+  architecture = with_sentences(architecture, folder)
   collections = load_variables(architecture, tensors, folder, sharding)
   params = collections.pop('params')
   text = architecture.text
@@ -154,6 +156,7 @@ def export(loaded: Pretrained, folder: str | Path) -> None:
     kept = file.suffix in ('.json', '.txt', '.model')
     if kept and not (folder / file.name).exists() and 'index' not in file.name:
       shutil.copy(file, folder / file.name)
+  copy_sentences(loaded.source, folder)
 
 
 def restrict(model: nn.Module, modalities: Sequence[str]) -> nn.Module:
