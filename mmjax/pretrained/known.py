@@ -16,6 +16,7 @@ from mmjax.pretrained import (
   videomae,
   vit,
   wav2vec2,
+  whisper,
 )
 from mmjax.pretrained.architecture import Architecture
 
@@ -54,4 +55,5 @@ KNOWN = {
   'videomae': Known(videomae.videomae, videomae.image_processor),
   'vit': Known(vit.vit, vit.image_processor),
   'wav2vec2': Known(wav2vec2.wav2vec2, wav2vec2.audio_processor),
+  'whisper': Known(whisper.whisper, whisper.audio_processor),
 }

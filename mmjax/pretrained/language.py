@@ -17,6 +17,7 @@ from mmjax.pretrained.architecture import (
   shape,
   single_outputs,
 )
+from mmjax.pretrained.generation import continue_texts
 from mmjax.pretrained.table import Row, dense, under, unroll
 from mmjax.pretrained.texts import TextProcessor
 from mmjax.types import InputError, Outputs
@@ -56,7 +57,7 @@ def language(
   """
   model: Any = alone('text', encoder, {})
   table = unroll(under(prefix, 'encoders_text/', rows), c.num_hidden_layers)
-  name_outputs = single_outputs
+  name_outputs, generate = single_outputs, None
   if has_head(c, names):
     head = None
     if c.tie_word_embeddings:
@@ -66,7 +67,7 @@ def language(
       head = nn.Dense(c.vocab_size, use_bias=False)
       table += dense(_HEAD, 'head', bias=False)
     model = LanguageModel(encoders={'text': encoder}, head=head)
-    name_outputs = _language_outputs
+    name_outputs, generate = _language_outputs, continue_texts
   elif f'{_CLASSIFIER}.weight' in names:
     head = Head(
       classes=len(c.id2label), pool=LastToken(), norm=False, use_bias=False
@@ -81,6 +82,7 @@ def language(
     name_outputs=name_outputs,
     text=TextProcessor(length=length, pad=padding(c)),
     ignore=ignore,
+    generate=generate,
   )
 
 
