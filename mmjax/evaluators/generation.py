@@ -30,6 +30,8 @@ class Generation:
   """Functions of `mmjax.evaluators.text_scores`."""
   target: str = 'text'
   """Batch key of the right text's ids, and of their mask."""
+  only: str | None = None
+  """Batch key of which of these ids are the answer, `[b t]`; None for all."""
   tokenizer: Decoder = ByteTokenizer()
   """Turns ids into text."""
   name: str = 'transcript'
@@ -76,8 +78,12 @@ class Generation:
       if self.given:
         seen = [rows.present(batch, name) for name in self.given]
         counted &= np.logical_or.reduce(seen)
-      said = predict(rows.only(batch, self.given), run=self.decode)
+      # What is given of the text stays: it is what is continued.
+      kept = (*self.given, self.target) if self.given else ()
+      said = predict(rows.only(batch, kept), run=self.decode)
       found += self._texts(said['tokens'], said['mask'], counted)
+      if self.only is not None:
+        masks = rows.host(masks) & (rows.column(batch, self.only) > 0)
       right += self._texts(batch[self.target], masks, counted)
     if not found:
       raise InputError(f'view {self.view!r} has no {self.target} to score')

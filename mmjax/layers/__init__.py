@@ -32,6 +32,7 @@ from mmjax.layers.pooling import (
   MeanPool,
   NthToken,
   SideBySide,
+  UnitLength,
 )
 from mmjax.layers.recurrence import GRU, LSTM
 from mmjax.layers.rotary import Llama3Scaling, Rotary
@@ -91,6 +92,7 @@ __all__ = [
   'SwinTransformer',
   'TextDoor',
   'Transformer',
+  'UnitLength',
   'WaveformDoor',
   'WhisperMel',
   'WindowBlock',

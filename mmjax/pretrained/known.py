@@ -49,6 +49,7 @@ KNOWN = {
   'dinov2_with_registers': Known(dinov2.dinov2, dinov2.image_processor),
   'distilbert': Known(bert.distilbert),
   'gpt2': Known(gpt2.gpt2),
+  'hubert': Known(wav2vec2.hubert, wav2vec2.audio_processor),
   'llama': Known(llama.llama),
   'mistral': Known(llama.mistral),
   'qwen2': Known(llama.qwen2),

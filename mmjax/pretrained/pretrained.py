@@ -9,6 +9,7 @@ from typing import Any
 
 import flax.linen as nn
 import jax
+import numpy as np
 
 from mmjax.models import Aligned
 from mmjax.paths import first_match, named_leaves
@@ -27,6 +28,7 @@ from mmjax.pretrained.generation import (
 from mmjax.pretrained.images import ImageProcessor
 from mmjax.pretrained.known import KNOWN
 from mmjax.pretrained.preprocess import Preprocess, processor_config
+from mmjax.pretrained.sentences import copy_sentences, with_sentences
 from mmjax.pretrained.table import export_rows
 from mmjax.pretrained.variables import load_variables
 from mmjax.types import Batch, InputError
@@ -165,6 +167,7 @@ def load(name: str | Path, *, sharding: Any = None) -> Pretrained:
   if known.processor is not None:
     processor = known.processor(config).read(processor_config(folder))
   architecture = known.build(config, list(tensors), processor)
+  architecture = with_sentences(architecture, folder)
   collections = load_variables(architecture, tensors, folder, sharding)
   params = collections.pop('params')
   text = architecture.text
@@ -203,7 +206,8 @@ def export(loaded: Pretrained, folder: str | Path) -> None:
   config = {k: v for k, v in loaded.config.items() if k != 'torch_dtype'}
   source = Tensors(loaded.source)
   ignored = {
-    key: source[key]
+    # No view on a file that may be the one that is written.
+    key: np.array(source[key])
     for key in source
     if first_match(architecture.ignore, key) is not None
   }
@@ -212,6 +216,7 @@ def export(loaded: Pretrained, folder: str | Path) -> None:
     kept = file.suffix in ('.json', '.txt', '.model')
     if kept and not (folder / file.name).exists() and 'index' not in file.name:
       shutil.copy(file, folder / file.name)
+  copy_sentences(loaded.source, folder)
 
 
 def generation_config(
