@@ -2,7 +2,10 @@
 
 from mmjax.layers.attention import MultiHeadAttention, dot_product_attention
 from mmjax.layers.bert import BertEmbedding, NoPositions
+from mmjax.layers.cache import Slots
 from mmjax.layers.convolution import ConvBlock, MaskedConv
+from mmjax.layers.cross import CrossBlock, CrossTransformer
+from mmjax.layers.decibels import DecibelMel
 from mmjax.layers.doors import SeriesDoor, TextDoor
 from mmjax.layers.embed import (
   ByteEmbedding,
@@ -12,7 +15,9 @@ from mmjax.layers.embed import (
   PatchProjection,
   ResampledPositions,
   SinCosPositions,
+  StoredPositions,
 )
+from mmjax.layers.feature_fusion import AttentionalFusion
 from mmjax.layers.histogram import color_histogram
 from mmjax.layers.kaldi import KaldiMel
 from mmjax.layers.norms import BatchNorm, GroupNorm
@@ -27,26 +32,34 @@ from mmjax.layers.pooling import (
   MeanPool,
   NthToken,
   SideBySide,
+  UnitLength,
 )
 from mmjax.layers.recurrence import GRU, LSTM
 from mmjax.layers.rotary import Llama3Scaling, Rotary
 from mmjax.layers.space_time import SpaceTimeTransformer
 from mmjax.layers.spectrogram import LogMel, power_spectrogram
 from mmjax.layers.style import Style, gelu, quick_gelu
+from mmjax.layers.swin import SwinTransformer
 from mmjax.layers.transformer import Block, Mlp, Transformer
 from mmjax.layers.waveform import ConvPositions, WaveformDoor
+from mmjax.layers.whisper import WhisperMel
+from mmjax.layers.windows import WindowBlock
 from mmjax.layers.words import FromArray, WordEmbedding
 
 __all__ = [
   'GRU',
   'LSTM',
   'AttentionPool',
+  'AttentionalFusion',
   'BatchNorm',
   'BertEmbedding',
   'Block',
   'ByteEmbedding',
   'ConvBlock',
   'ConvPositions',
+  'CrossBlock',
+  'CrossTransformer',
+  'DecibelMel',
   'DensePool',
   'FirstToken',
   'FirstTokens',
@@ -72,11 +85,17 @@ __all__ = [
   'SeriesDoor',
   'SideBySide',
   'SinCosPositions',
+  'Slots',
   'SpaceTimeTransformer',
+  'StoredPositions',
   'Style',
+  'SwinTransformer',
   'TextDoor',
   'Transformer',
+  'UnitLength',
   'WaveformDoor',
+  'WhisperMel',
+  'WindowBlock',
   'WordEmbedding',
   'color_histogram',
   'dot_product_attention',

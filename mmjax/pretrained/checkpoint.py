@@ -16,6 +16,7 @@ from mmjax.pretrained.images import ImageProcessor
 from mmjax.pretrained.known import KNOWN
 from mmjax.pretrained.preprocess import Preprocess, processor_config
 from mmjax.pretrained.resolution import at_resolution
+from mmjax.pretrained.sentences import with_sentences
 from mmjax.types import InputError
 
 
@@ -98,7 +99,8 @@ def build(folder: Path, config: Mapping[str, Any]) -> Architecture:
   processor: Any = ImageProcessor()
   if known.processor is not None:
     processor = known.processor(config).read(processor_config(folder))
-  return known.build(config, list(Tensors(folder)), processor)
+  architecture = known.build(config, list(Tensors(folder)), processor)
+  return with_sentences(architecture, folder)
 
 
 def text_config(config: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from mmjax.pretrained import (
   audio_spectrogram,
   bert,
+  clap,
   clip,
   deit,
   dinov2,
@@ -16,6 +17,7 @@ from mmjax.pretrained import (
   videomae,
   vit,
   wav2vec2,
+  whisper,
 )
 from mmjax.pretrained.architecture import Architecture
 
@@ -38,12 +40,16 @@ KNOWN = {
     audio_spectrogram.audio_spectrogram, audio_spectrogram.audio_processor
   ),
   'bert': Known(bert.bert),
+  'clap': Known(clap.clap, clap.audio_processor),
+  'clap_audio_model': Known(clap.audio_model, clap.audio_processor),
+  'clap_text_model': Known(clap.text_model),
   'clip': Known(clip.clip, clip.image_processor),
   'deit': Known(deit.deit, deit.image_processor),
   'dinov2': Known(dinov2.dinov2, dinov2.image_processor),
   'dinov2_with_registers': Known(dinov2.dinov2, dinov2.image_processor),
   'distilbert': Known(bert.distilbert),
   'gpt2': Known(gpt2.gpt2),
+  'hubert': Known(wav2vec2.hubert, wav2vec2.audio_processor),
   'llama': Known(llama.llama),
   'mistral': Known(llama.mistral),
   'qwen2': Known(llama.qwen2),
@@ -53,4 +59,5 @@ KNOWN = {
   'videomae': Known(videomae.videomae, videomae.image_processor),
   'vit': Known(vit.vit, vit.image_processor),
   'wav2vec2': Known(wav2vec2.wav2vec2, wav2vec2.audio_processor),
+  'whisper': Known(whisper.whisper, whisper.audio_processor),
 }

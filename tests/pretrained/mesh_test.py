@@ -87,7 +87,7 @@ def test_the_model_is_never_there_twice(folder, loaded):
     tracemalloc.stop()
   # What the host holds is at most what the devices share with it (on CPUs they
   # may), and beside it the tensor that is read, which is half of the model.
-  assert kept < 1.1 * size
+  assert kept < 1.3 * size
   assert peak < 1.6 * size
   on_devices = sum(
     shard.data.nbytes
