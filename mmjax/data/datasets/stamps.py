@@ -135,7 +135,7 @@ class Stamps:
     """
     check_name('split of stamps', split, SPLITS)
     check_name('view of stamps', view, VIEWS)
-    directory = self._prepared()
+    directory = self.prepared()
     cached = 'test' if split == 'test' else 'train'
     stamps = [
       (index, stamp)
@@ -180,7 +180,7 @@ class Stamps:
         written or '', stamp.texts[written] if written else stamp.name
       )
     return {
-      'image': self._image(stamp, rng),
+      'image': self.picture(stamp, rng),
       'text': text,
       'audio': sound,
       'mask': {
@@ -221,7 +221,9 @@ class Stamps:
     ids, mask = tokenizer(stamp.texts[language] if language else '')
     return (ids, mask) if language else (ids * 0, mask & False)
 
-  def _image(self, stamp: Stamp, rng: np.random.Generator | None) -> np.ndarray:
+  def picture(
+    self, stamp: Stamp, rng: np.random.Generator | None
+  ) -> np.ndarray:
     resize = self.resize or Resize(size=self.image_size)
     if stamp.image is None:
       side = self.image_size
@@ -232,7 +234,7 @@ class Stamps:
         image = transform(image, rng)
     return resize(image, None)
 
-  def _prepared(self) -> str:
+  def prepared(self) -> str:
     """Folder of the decoded stamps; tells what could not be decoded."""
     listing = stamps_files.scan(self.root, categories=self.categories)
     try:
