@@ -23,6 +23,7 @@ PARAMETERS = {
   'fashion': 156_042,
   'motions': 73_604,
   'recurrent': 1_149_697,
+  'packages': 3_383_808,
   'parity': 60_130,
   'scaling': 281_911_298,
   'spam': 2_101_505,
@@ -42,6 +43,7 @@ ON_DATA = (
   'emoji',
   'fashion',
   'motions',
+  'packages',
   'spam',
   'stamps',
   'stamps_ctc',
@@ -102,7 +104,7 @@ def test_config_as_json_says_what_the_modules_are(name):
   model = text['model']
   if model['_type'] == 'Masked':
     model = model['model']
-  assert model['_type'] in ('Fused', 'Aligned')
+  assert model['_type'] in ('Fused', 'Aligned', 'Generative')
   for encoder in model['encoders'].values():
     assert encoder['_type'] in ENCODERS
     assert 'parent' not in encoder

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
+from jaxtyping import Int
 
 from mmjax.data import splits, subwords
 from mmjax.data.dataset import SPLITS, Example, check_name
@@ -78,7 +79,7 @@ class Packages:
     """
     _files(self.root)
 
-  @property
+  @functools.cached_property
   def tokenizer(self) -> Subwords:
     """Of the lines; learned at first, which takes some seconds.
 
@@ -149,6 +150,18 @@ class Packages:
       'text': text,
       'mask': {'document': document_mask, 'text': text_mask},
     }
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LineTokenizer:
+  """Decodes lines; nothing is read or learned before it is asked to."""
+
+  packages: Packages = Packages()
+  """The data set."""
+
+  def decode(self, ids: Int[np.ndarray, ' t']) -> str:
+    """Text up to the first end token."""
+    return self.packages.tokenizer.decode(ids)
 
 
 def _paragraphs(package: Package) -> Sequence[str]:

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
+from jaxtyping import UInt8
 
 from mmjax.data import audio, splits
 from mmjax.data.dataset import SPLITS, Example, check_name
@@ -223,7 +224,8 @@ class Stamps:
 
   def picture(
     self, stamp: Stamp, rng: np.random.Generator | None
-  ) -> np.ndarray:
+  ) -> UInt8[np.ndarray, 'h w 3']:
+    """A stamp's picture, augmented where `rng` is given; zeros for none."""
     resize = self.resize or Resize(size=self.image_size)
     if stamp.image is None:
       side = self.image_size
