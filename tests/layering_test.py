@@ -19,10 +19,12 @@ MAY_IMPORT = {
   'mmjax.layers': BASE | {'mmjax.data.mel'},
   'mmjax.encoders': BASE | {'mmjax.layers'},
   'mmjax.fusion': BASE | {'mmjax.layers'},
-  'mmjax.models': BASE | {'mmjax.layers', 'mmjax.encoders', 'mmjax.fusion'},
+  'mmjax.decoders': BASE | {'mmjax.layers'},
+  'mmjax.models': BASE
+  | {'mmjax.layers', 'mmjax.encoders', 'mmjax.fusion', 'mmjax.decoders'},
   'mmjax.pretrained': BASE
   | {'mmjax.paths', 'mmjax.data', 'mmjax.layers', 'mmjax.encoders'}
-  | {'mmjax.fusion', 'mmjax.models'},
+  | {'mmjax.fusion', 'mmjax.decoders', 'mmjax.models'},
   'mmjax.evaluators': BASE | {'mmjax.metrics', 'mmjax.data'},
   'mmjax.train': BASE
   | {'mmjax.paths', 'mmjax.collectives', 'mmjax.metrics', 'mmjax.data'},

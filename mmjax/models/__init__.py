@@ -7,6 +7,7 @@ from mmjax.models.language import LanguageModel
 from mmjax.models.masked import Masked
 from mmjax.models.matched import Matched
 from mmjax.models.task_weights import TaskWeights
+from mmjax.models.text_to_image import TextToImage
 
 __all__ = [
   'Aligned',
@@ -18,4 +19,5 @@ __all__ = [
   'Matched',
   'OrdinalHead',
   'TaskWeights',
+  'TextToImage',
 ]
