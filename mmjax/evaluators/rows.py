@@ -14,8 +14,9 @@ from mmjax.types import Batch, InputError, Outputs
 
 Predict = Callable[[Batch], Outputs]
 """The model's forward pass; rows of the outputs are rows of the batch."""
-Batches = Callable[[str], Iterable[Batch]]
-"""View name -> batches of the split that is scored, in order."""
+Batches = Callable[..., Iterable[Batch]]
+"""View name -> batches of the split that is scored, in order; a second argument
+names another split."""
 
 
 def pick(mapping: Mapping[str, Any], name: str, *, what: str) -> Any:
