@@ -2,7 +2,8 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from mmjax.data.tokenizers import ByteTokenizer
 from mmjax.evaluators import figures, rows, sample_figures
 from mmjax.evaluators.frechet import frechet_distance
 from mmjax.evaluators.gallery import Decoder
+from mmjax.evaluators.novelty import novelty
 from mmjax.metrics import Evaluation
 from mmjax.types import Batch, InputError
 
@@ -46,7 +48,10 @@ class Samples:
     real ones in the features in front of its last layer;
     `{name}/frechet_real`: that of as many real pictures for training, which is
     what there is to reach; `{name}/frechet_noise`: that of as many pictures of
-    noise.
+    noise;
+  - `{name}/novelty`: how far drawn pictures are from the nearest picture for
+    training, over how far the split's real ones are: 0 for copies, and as new
+    as real ones at 1.
   """
 
   classifier: Any
@@ -67,7 +72,7 @@ class Samples:
   first_draw: int = 0
   """Number of the first; another number is other noise."""
   examples: int = 1000
-  """Most examples that are drawn for, at even distances."""
+  """Most examples that are drawn for: of batches at even distances."""
   guidance: float | None = None
   """How much more than nothing the words count; None leaves it to the model."""
   tokenizer: Decoder = ByteTokenizer()
@@ -101,7 +106,7 @@ class Samples:
     seen, seen_real = judge(pictures), judge(real)
     right = seen.right(wanted)
     noise = np.random.default_rng(0).integers(0, 256, pictures.shape, np.uint8)
-    some = np.linspace(0, len(train) - 1, min(len(pictures), len(train)))
+    like = _evenly(train, len(pictures))
 
     def distance(features):
       return frechet_distance(features, seen_real.features)
@@ -111,8 +116,9 @@ class Samples:
       'real_accuracy': float(seen_real.right(target).mean()),
       'chance': float(np.bincount(wanted).max() / wanted.size),
       'frechet': distance(seen.features),
-      'frechet_real': distance(judge(train[some.astype(int)]).features),
+      'frechet_real': distance(judge(like).features),
       'frechet_noise': distance(judge(noise).features),
+      'novelty': novelty(_evenly(pictures), _evenly(real), train),
     }
     counts = np.zeros((len(names), len(names)), int)
     np.add.at(counts, (wanted, seen.logits.argmax(axis=1)), 1)
@@ -136,14 +142,11 @@ class Samples:
   def _draw(self, predict: rows.Predict, batches: rows.Batches) -> Drawn | None:
     """Draws for examples that have words and a class."""
     chosen = self._choose(self._prompts(batches))
-    found, start = [], 0
-    for batch in self._prompts(batches):
-      here = _told(batch, self.words, self.target)
-      places = np.flatnonzero(here)
-      wanted = np.isin(np.arange(start, start + len(places)), chosen)
-      start += len(places)
-      if wanted.any():
-        found.append(self._of_batch(predict, batch, places[wanted]))
+    found = []
+    for i, batch in enumerate(self._prompts(batches)):
+      if chosen.get(i):
+        places = np.flatnonzero(_told(batch, self.words, self.target))
+        found.append(self._of_batch(predict, batch, places[: chosen[i]]))
     if not found:
       return None
     pictures, real, target, words = zip(*found, strict=True)
@@ -154,11 +157,19 @@ class Samples:
       [word for some in words for word in some],
     )
 
-  def _choose(self, batches: Iterator[Batch]) -> Int[np.ndarray, ' n']:
-    """Which examples with words are drawn for, by their order."""
-    count = sum(_told(b, self.words, self.target).sum() for b in batches)
-    spread = np.linspace(0, count - 1, min(self.examples, count))
-    return spread.round().astype(int)
+  def _choose(self, batches: Iterable[Batch]) -> dict[int, int]:
+    """How many of which batches: few whole ones, at even distances.
+
+    One example takes as long to draw as its batch.
+    """
+    told = [int(_told(b, self.words, self.target).sum()) for b in batches]
+    full = max([*told, 1])
+    count = min(math.ceil(self.examples / full), len(told))
+    chosen, left = {}, self.examples
+    for i in np.linspace(0, len(told) - 1, count).round().astype(int).tolist():
+      chosen[i] = min(told[i], left)
+      left -= chosen[i]
+    return chosen
 
   def _prompts(self, batches: rows.Batches) -> Any:
     if self.split is None:
@@ -216,6 +227,12 @@ def _pictures(batches, modality: str, target: str):
     pictures.append(_bytes(rows.column(batch, modality)[here]))
     targets.append(kind[here])
   return np.concatenate(pictures), np.concatenate(targets)
+
+
+def _evenly(pictures: np.ndarray, most: int = 500) -> np.ndarray:
+  """So many of the pictures, at even distances; all if there are not."""
+  count = min(most, len(pictures))
+  return pictures[np.linspace(0, len(pictures) - 1, count).astype(int)]
 
 
 def _bytes(pictures: np.ndarray) -> UInt8[np.ndarray, 'n h w c']:

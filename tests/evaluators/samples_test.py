@@ -10,6 +10,7 @@ from scipy import linalg
 
 from mmjax.evaluators import PictureClassifier, Samples
 from mmjax.evaluators.frechet import frechet_distance
+from mmjax.evaluators.novelty import novelty
 from mmjax.evaluators.picture_classifier import Judged
 from mmjax.types import InputError, Tokens
 
@@ -37,6 +38,18 @@ def test_frechet_distance_of_fewer_rows_than_features(rng):
   a, b = rng.normal(size=(2, 4, 10))
   assert frechet_distance(a, a) == pytest.approx(0, abs=1e-6)
   assert frechet_distance(a, b) > 1
+
+
+def test_copies_are_not_new(rng):
+  train, real, new = rng.integers(0, 256, (3, 250, 4, 4, 1)).astype(np.uint8)
+  assert novelty(train[:130], real, train) < 0.01
+  assert novelty(new, real, train) == pytest.approx(1, abs=0.1)
+  # To the nearest: by hand, with one value a picture.
+  train, real, new = (
+    np.array(x, np.uint8).reshape(-1, 1, 1, 1)
+    for x in ([10, 200], [20, 205, 230], [16, 194])
+  )
+  assert novelty(new, real, train) == pytest.approx(6 / 10, rel=1e-3)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,10 +155,11 @@ def test_who_is_drawn_for_and_how_often(batches):
   assert {int(batch['draw'][0]) for batch in painter.asked} == {5, 6}
   assert all((batch['guidance'] == 3.0).all() for batch in painter.asked)
   few = Painter()
-  numbers, *_ = _run(few, batches, examples=3)
-  assert len(few.asked) == 3
-  assert numbers['generated/accuracy'] == 1.0
+  _, figures, _ = _run(few, batches, examples=9)
+  # Of no more batches than it takes: of eight rows six have words.
+  assert len(few.asked) == 2
   assert 'guidance' not in few.asked[0]
+  assert figures['generated/confusion'].keywords['counts'].sum() == 9
 
 
 def test_words_of_another_split(batches):
@@ -156,7 +170,7 @@ def test_words_of_another_split(batches):
     f'train/{name}'
     for name in (
       'accuracy', 'real_accuracy', 'chance', 'frechet', 'frechet_real',
-      'frechet_noise',
+      'frechet_noise', 'novelty',
     )
   }  # fmt: skip
 
