@@ -1,13 +1,46 @@
-"""From what encoders say to what a model says: texts and pictures."""
+"""From tokens to what they say: texts, token by token, and pictures."""
 
+from mmjax.decoders.beam import BeamSearch
+from mmjax.decoders.ctc import CtcGreedy
 from mmjax.decoders.flow import FlowTransformer
+from mmjax.decoders.generate import make_generate, make_stream
+from mmjax.decoders.logits import (
+  Allow,
+  MinP,
+  Suppress,
+  Temperature,
+  Timestamps,
+  TopK,
+  TopP,
+)
+from mmjax.decoders.sampling import Greedy, Sample
 from mmjax.decoders.solvers import Euler, Heun
+from mmjax.decoders.steps import Generated, make_step
+from mmjax.decoders.text import TextDecoder
 from mmjax.decoders.times import LogitNormalTimes, UniformTimes
+from mmjax.decoders.write import Write
 
 __all__ = [
+  'Allow',
+  'BeamSearch',
+  'CtcGreedy',
   'Euler',
   'FlowTransformer',
+  'Generated',
+  'Greedy',
   'Heun',
   'LogitNormalTimes',
+  'MinP',
+  'Sample',
+  'Suppress',
+  'Temperature',
+  'TextDecoder',
+  'Timestamps',
+  'TopK',
+  'TopP',
   'UniformTimes',
+  'Write',
+  'make_generate',
+  'make_step',
+  'make_stream',
 ]

@@ -9,6 +9,7 @@ from mmjax.encoders.image import ViT
 from mmjax.encoders.recurrent import Recurrent
 from mmjax.encoders.resnet import ResNet, resnet18, resnet34, resnet50
 from mmjax.encoders.sensor import SensorTransformer
+from mmjax.encoders.speech import SpeechTransformer
 from mmjax.encoders.tabular import TabularEncoder
 from mmjax.encoders.text import TextTransformer
 from mmjax.encoders.video import VideoTransformer
@@ -23,6 +24,7 @@ __all__ = [
   'Recurrent',
   'ResNet',
   'SensorTransformer',
+  'SpeechTransformer',
   'TabularEncoder',
   'TextTransformer',
   'ViT',

@@ -1,8 +1,10 @@
 """What the encoders that are Transformers have in common."""
 
 import flax.linen as nn
+from jaxtyping import Array, Int
 
 from mmjax.layers.attention import require_divisible
+from mmjax.layers.cache import Slots
 from mmjax.layers.style import Style
 from mmjax.layers.transformer import Remat, Transformer
 from mmjax.types import Tokens
@@ -37,7 +39,13 @@ class SequenceEncoder(nn.Module):
     super().__post_init__()
 
   def transform(
-    self, tokens: Tokens, *, causal: bool = False, train: bool = False
+    self,
+    tokens: Tokens,
+    *,
+    causal: bool = False,
+    places: Int[Array, '#b n'] | None = None,
+    slots: Slots | None = None,
+    train: bool = False,
   ) -> Tokens:
     """Runs the Transformer; for a subclass's compact method to call."""
     return Transformer(
@@ -50,4 +58,4 @@ class SequenceEncoder(nn.Module):
       scan=self.scan,
       remat=self.remat,
       name='transformer',
-    )(tokens, train=train)
+    )(tokens, places=places, slots=slots, train=train)

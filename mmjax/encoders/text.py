@@ -7,7 +7,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from mmjax.encoders.sequence import SequenceEncoder
-from mmjax.layers.embed import ByteEmbedding, LearnedPositions
+from mmjax.layers.cache import Slots, rows_at
+from mmjax.layers.embed import (
+  ByteEmbedding,
+  LearnedPositions,
+  require_alone,
+)
 from mmjax.masking import where_real
 from mmjax.types import Tokens
 
@@ -50,6 +55,7 @@ class TextTransformer(SequenceEncoder):
     text: Int[Array, 'b t'],
     mask: Bool[Array, 'b t'],
     *,
+    slots: Slots | None = None,
     train: bool = False,
   ) -> Tokens:
     """Encodes token ids.
@@ -57,10 +63,15 @@ class TextTransformer(SequenceEncoder):
     Args:
       text: ids, any value where masked.
       mask: True where an id is real.
+      slots: where the ids stand in the cache of those before them, if they are
+        not all; places are counted from the first real one then.
       train: whether dropout is on.
 
     Returns:
       A token for each id.
+
+    Raises:
+      ValueError: there are slots, and what an id becomes depends on others.
     """
     text = where_real(text, mask)
     if self.end_of_text is not None:
@@ -71,10 +82,23 @@ class TextTransformer(SequenceEncoder):
       mask = mask & (jnp.cumsum(ends, axis=1) - ends == 0)
       text = where_real(text, mask)
     x = self.embed(text, self.width)
-    grid = (text.shape[1],)
-    x = x + self.positions(grid, self.width).astype(x.dtype)[None]
+    places = None
+    if slots is None:
+      here = self.positions((text.shape[1],), self.width)[None]
+    else:
+      require_alone(self.embed)
+      places = slots.places(text.shape[1])
+      whole = self.positions((slots.mask.shape[1],), self.width)
+      here = rows_at(whole, places)
+    x = x + here.astype(x.dtype)
     x = nn.Dropout(self.dropout, deterministic=not train)(x)
-    return self.transform(Tokens(x, mask), causal=self.causal, train=train)
+    return self.transform(
+      Tokens(x, mask),
+      causal=self.causal,
+      places=places,
+      slots=slots,
+      train=train,
+    )
 
   def scores(self, x: Float[Array, 'b t d']) -> Float[Array, 'b t vocabulary']:
     """Products with the vectors of the embedding, once that has run."""

@@ -2,7 +2,9 @@
 
 from mmjax.layers.attention import MultiHeadAttention, dot_product_attention
 from mmjax.layers.bert import BertEmbedding, NoPositions
+from mmjax.layers.cache import Slots
 from mmjax.layers.convolution import ConvBlock, MaskedConv
+from mmjax.layers.cross import CrossBlock, CrossTransformer
 from mmjax.layers.doors import SeriesDoor, TextDoor
 from mmjax.layers.embed import (
   ByteEmbedding,
@@ -12,6 +14,7 @@ from mmjax.layers.embed import (
   PatchProjection,
   ResampledPositions,
   SinCosPositions,
+  StoredPositions,
 )
 from mmjax.layers.histogram import color_histogram
 from mmjax.layers.kaldi import KaldiMel
@@ -27,6 +30,7 @@ from mmjax.layers.pooling import (
   MeanPool,
   NthToken,
   SideBySide,
+  UnitLength,
 )
 from mmjax.layers.recurrence import GRU, LSTM
 from mmjax.layers.rotary import Llama3Scaling, Rotary
@@ -35,6 +39,7 @@ from mmjax.layers.spectrogram import LogMel, power_spectrogram
 from mmjax.layers.style import Style, gelu, quick_gelu
 from mmjax.layers.transformer import Block, Mlp, Transformer
 from mmjax.layers.waveform import ConvPositions, WaveformDoor
+from mmjax.layers.whisper import WhisperMel
 from mmjax.layers.words import FromArray, WordEmbedding
 
 __all__ = [
@@ -47,6 +52,8 @@ __all__ = [
   'ByteEmbedding',
   'ConvBlock',
   'ConvPositions',
+  'CrossBlock',
+  'CrossTransformer',
   'DensePool',
   'FirstToken',
   'FirstTokens',
@@ -72,11 +79,15 @@ __all__ = [
   'SeriesDoor',
   'SideBySide',
   'SinCosPositions',
+  'Slots',
   'SpaceTimeTransformer',
+  'StoredPositions',
   'Style',
   'TextDoor',
   'Transformer',
+  'UnitLength',
   'WaveformDoor',
+  'WhisperMel',
   'WordEmbedding',
   'color_histogram',
   'dot_product_attention',

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 from einops import rearrange
 from jax.ad_checkpoint import checkpoint_name
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
+from mmjax.layers.cache import Slots
 from mmjax.layers.rotary import Rotary
 from mmjax.masking import masked_softmax
 
@@ -75,13 +77,23 @@ class MultiHeadAttention(nn.Module):
     context: Float[Array, 'b m e'] | None = None,
     *,
     mask: Bool[Array, '#b #k #n m'] | None = None,
+    places: Int[Array, '#b n'] | None = None,
+    slots: Slots | None = None,
   ) -> Float[Array, 'b n d']:
     """Lets each position of `x` gather from `context` (from `x` if None).
+
+    Args:
+      x: what asks.
+      context: what is asked; not needed again once a cache has it.
+      mask: True where a position may look; over all slots if there are some.
+      places: where `x` stands, for rotary positions; 0, 1, ... if None.
+      slots: where `x` stands in the cache of those before it.
 
     Raises:
       ValueError: `heads` does not divide the width, or `kv_heads` the heads.
     """
-    context = x if context is None else context
+    own = context is None
+    context = x if own else context
     width, head_width = x.shape[-1], self.head_width
     if head_width is None:
       require_divisible(width, self.heads)
@@ -100,13 +112,23 @@ class MultiHeadAttention(nn.Module):
       return rearrange(y, 'b n k h -> b k n h')
 
     query = project(x, 'query', self.heads)
-    key = project(context, 'key', kv_heads)
-    value = project(context, 'value', kv_heads)
     if self.rotary is not None:
-      query = self.rotary(query, jnp.arange(x.shape[1])[None])
-      key = self.rotary(key, jnp.arange(context.shape[1])[None])
+      here = jnp.arange(x.shape[1])[None] if places is None else places
+      query = self.rotary(query, here)
+    if self.has_variable('context', 'keys'):
+      names = ('keys', 'values')
+      key, value = (self.get_variable('context', name) for name in names)
+    else:
+      key = project(context, 'key', kv_heads)
+      value = project(context, 'value', kv_heads)
+      if self.rotary is not None:
+        there = here if own else jnp.arange(context.shape[1])[None]
+        key = self.rotary(key, there)
+      if slots is not None:
+        keep = self._append if own else self._keep
+        key, value = keep('keys', key, slots), keep('values', value, slots)
     if kv_heads != self.heads:
-      # Behind the turn: a cache would hold the few heads, turned.
+      # Behind the cache, which holds the few heads, turned.
       key, value = (
         jnp.repeat(y, self.heads // kv_heads, axis=1) for y in (key, value)
       )
@@ -115,3 +137,18 @@ class MultiHeadAttention(nn.Module):
     return nn.DenseGeneral(
       width, axis=(-2, -1), use_bias='out' in self.biases, name='out'
     )(y)
+
+  def _append(self, name: str, new: Array, slots: Slots) -> Array:
+    """What the cache holds, with what is new in its slots."""
+    b, k, _, h = new.shape
+    shape = (b, k, slots.mask.shape[1], h)
+    held = self.variable('cache', name, jnp.zeros, shape, new.dtype)
+    held.value = jax.lax.dynamic_update_slice_in_dim(
+      held.value, new, slots.first, axis=2
+    )
+    return held.value
+
+  def _keep(self, name: str, new: Array, slots: Slots) -> Array:
+    """The same, kept for the calls that follow."""
+    del slots
+    return self.variable('context', name, lambda: new).value

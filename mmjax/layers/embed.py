@@ -114,6 +114,33 @@ class SinCosPositions(nn.Module):
     return jnp.asarray(np.concatenate(waves, axis=-1), jnp.float32)
 
 
+class StoredPositions(nn.Module):
+  """A vector for each place that a checkpoint has, but nothing trains.
+
+  It is in the collection `constants`; sines and cosines until one is loaded.
+  """
+
+  length: int
+  """Most places; a shorter input uses the first ones."""
+
+  @nn.compact
+  def __call__(self, grid: tuple[int, ...], width: int) -> Float[Array, 'n d']:
+    """Gives the vectors of the places.
+
+    Raises:
+      ValueError: there are more than `length`.
+    """
+    if grid[0] > self.length:
+      raise ValueError(
+        f'{grid[0]} positions are more than length {self.length}'
+      )
+    waves = SinCosPositions()
+    table = self.variable(
+      'constants', 'table', lambda: waves((self.length,), width)
+    )
+    return table.value[: grid[0]]
+
+
 class NumberedPositions(nn.Module):
   """Fixed sines and cosines of a place's number in row-major order.
 
@@ -149,6 +176,15 @@ class ByteEmbedding(nn.Module):
   def scores(self, x: Float[Array, '*b d']) -> Float[Array, '*b vocabulary']:
     """Products with each id's vector, for an output layer that shares them."""
     return x @ self.get_variable('params', 'table').T
+
+
+def require_alone(embed: nn.Module) -> None:
+  """Raises ValueError unless an embedding looks at each id alone."""
+  if not hasattr(embed, 'scores'):
+    raise ValueError(
+      f'{type(embed).__name__} looks at other tokens too: a text cannot be '
+      'decoded token by token with it'
+    )
 
 
 class NgramEmbedding(nn.Module):

@@ -26,6 +26,8 @@ class SpaceTimeBlock(Block):
     context: None = None,
     *,
     mask: Bool[Array, 'b 1 1 n'] | None = None,
+    places: None = None,
+    slots: None = None,
     train: bool = False,
   ) -> Float[Array, 'b n d']:
     """Runs the block.
@@ -34,9 +36,11 @@ class SpaceTimeBlock(Block):
       x: tokens.
       context: of no meaning here.
       mask: True where a token is real.
+      places: of no meaning here.
+      slots: of no meaning here.
       train: whether dropout is on.
     """
-    del context
+    del context, places, slots
     b, n, _ = x.shape
     real = jnp.ones((b, n), bool) if mask is None else mask[:, 0, 0]
     sizes = {'b': b, 'f': self.moments}

@@ -5,17 +5,19 @@ from typing import Any, Literal
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from mmjax.layers.attention import MultiHeadAttention
+from mmjax.layers.cache import Slots, may_see
 from mmjax.layers.style import Style
 from mmjax.types import Tokens
 
 Remat = Literal['none', 'projections', 'full']
 # What the backward pass of a block does not compute again. The names are those
 # of `checkpoint_name` in attention and MLP.
+Run = Callable[..., Array]
+"""`(block, x, mask, ...) -> x`."""
 _PROJECTIONS = ('query', 'key', 'value', 'attended', 'hidden')
 
 
@@ -72,15 +74,19 @@ class Block(nn.Module):
     context: Float[Array, 'b m e'] | None = None,
     *,
     mask: Bool[Array, '#b 1 #n m'] | None = None,
+    places: Int[Array, '#b n'] | None = None,
+    slots: Slots | None = None,
     train: bool = False,
   ) -> Float[Array, 'b n d']:
     """Runs the block; see `Transformer` for the fields."""
     if context is not None:
       context = self.norm('context_norm', context)
     attention = self.attention('attention')
-    x = self.beside(
-      'attention', x, lambda y: attention(y, context, mask=mask), train=train
-    )
+
+    def attend(y: Array) -> Array:
+      return attention(y, context, mask=mask, places=places, slots=slots)
+
+    x = self.beside('attention', x, attend, train=train)
     mlp = self.mlp(x.shape[-1])
     return self.beside('mlp', x, lambda y: mlp(y, train=train), train=train)
 
@@ -101,15 +107,16 @@ class Block(nn.Module):
     norm: Any = self.style.norm.copy(name=name)
     return norm(x)
 
-  def attention(self, name: str) -> MultiHeadAttention:
-    """An attention in the block's style."""
+  def attention(self, name: str, *, turns: bool = True) -> MultiHeadAttention:
+    """An attention in the block's style; where places mean nothing it does not
+    turn by them."""
     return MultiHeadAttention(
       self.heads,
       self.style.attend,
       self.style.biases,
       kv_heads=self.style.kv_heads,
       head_width=self.style.head_width,
-      rotary=self.style.rotary,
+      rotary=self.style.rotary if turns else None,
       name=name,
     )
 
@@ -151,52 +158,55 @@ class Transformer(nn.Module):
   projections, or the full block."""
 
   @nn.compact
-  def __call__(self, tokens: Tokens, *, train: bool = False) -> Tokens:
-    """Lets the real tokens exchange what they know."""
+  def __call__(
+    self,
+    tokens: Tokens,
+    *,
+    places: Int[Array, '#b n'] | None = None,
+    slots: Slots | None = None,
+    train: bool = False,
+  ) -> Tokens:
+    """Lets the real tokens exchange what they know.
+
+    Args:
+      tokens: features, and which are real.
+      places: where they stand, for rotary positions; 0, 1, ... if None.
+      slots: where they stand in the cache of those before them; such a call
+        makes or changes the variables of `cache` (`mmjax/layers/cache.py`).
+      train: whether dropout is on.
+
+    Raises:
+      ValueError: there are slots, and it is not causal.
+    """
     x, real = tokens
     mask = real[:, None, None, :]
+    if slots is not None and not self.causal:
+      raise ValueError('a Transformer that is not causal has no cache')
     if self.causal:
-      n = x.shape[1]
-      mask = mask & jnp.tril(jnp.ones((n, n), bool))[None, None]
-      if self.style.window is not None:
-        near = jnp.triu(jnp.ones((n, n), bool), 1 - self.style.window)
-        mask = mask & near[None, None]
+      mask = may_see(real, slots, window=self.style.window)
+
+    def run(block: Any, x: Array, mask: Array) -> Array:
+      return block(x, mask=mask, places=places, slots=slots, train=train)
+
+    return Tokens(self._stack(run, x, mask, decodes=slots is not None), real)
+
+  def _stack(
+    self, run: Run, x: Array, *others: Array | None, decodes: bool
+  ) -> Array:
+    """Runs the norms and all blocks, each as `run(block, x, *others)`."""
     if self.style.first_norm:
       x = self._norm('first_norm', x)
+    run = recompute(run, 'none' if decodes else self.remat, self.scan)
     if self.scan and self.depth:
-      x = self._scanned(x, mask, train)
+      x = scan_blocks(run, self.depth)(self._block('blocks'), x, *others)
     else:
       for i in range(self.depth):
-        x = self._run(train)(self._block(f'block_{i}'), x, mask)
-    if self.style.last_norm:
-      x = self._norm('norm', x)
-    return Tokens(x, real)
+        x = run(self._block(f'block_{i}'), x, *others)
+    return self._norm('norm', x) if self.style.last_norm else x
 
   def _norm(self, name: str, x: Array) -> Array:
     norm: Any = self.style.norm.copy(name=name)
     return norm(x)
-
-  def _scanned(self, x: Array, mask: Array, train: bool) -> Array:
-    run = self._run(train)
-    loop = nn.scan(
-      lambda block, x, _: (run(block, x, mask), None),
-      variable_axes={'params': 0, 'intermediates': 0},
-      split_rngs={'params': True, 'dropout': True},
-      length=self.depth,
-    )
-    return loop(self._block('blocks'), x, None)[0]
-
-  def _run(self, train: bool) -> Callable[[Block, Array, Array], Array]:
-    def run(block: Block, x: Array, mask: Array) -> Array:
-      return block(x, mask=mask, train=train)
-
-    if self.remat == 'none':
-      return run
-    policy = jax.checkpoint_policies.nothing_saveable
-    if self.remat == 'projections':
-      policy = jax.checkpoint_policies.save_only_these_names(*_PROJECTIONS)
-    # Inside a loop nothing could be merged with the forward pass anyway.
-    return nn.remat(run, policy=policy, prevent_cse=not self.scan)
 
   def _block(self, name: str) -> Block:
     return Block(
@@ -206,3 +216,34 @@ class Transformer(nn.Module):
       style=self.style,
       name=name,
     )
+
+
+def scan_blocks(run: Run, depth: int) -> Run:
+  """Runs one block so many times, with parameters that are stacked."""
+
+  def loop(block: nn.Module, x: Array, *others: Any) -> Array:
+    scanned = nn.scan(
+      lambda block, x, _: (run(block, x, *others), None),
+      variable_axes={
+        'params': 0,
+        'intermediates': 0,
+        'cache': 0,
+        'context': 0,
+      },
+      split_rngs={'params': True, 'dropout': True},
+      length=depth,
+    )
+    return scanned(block, x, None)[0]
+
+  return loop
+
+
+def recompute(run: Run, remat: Remat, scanned: bool) -> Run:
+  """The same, of which the backward pass computes some of it again."""
+  if remat == 'none':
+    return run
+  policy = jax.checkpoint_policies.nothing_saveable
+  if remat == 'projections':
+    policy = jax.checkpoint_policies.save_only_these_names(*_PROJECTIONS)
+  # Inside a loop nothing could be merged with the forward pass anyway.
+  return nn.remat(run, policy=policy, prevent_cse=not scanned)

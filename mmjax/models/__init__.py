@@ -2,6 +2,7 @@
 
 from mmjax.models.aligned import Aligned, Alignment
 from mmjax.models.fused import Fused
+from mmjax.models.generative import Generative
 from mmjax.models.heads import Head, OrdinalHead
 from mmjax.models.language import LanguageModel
 from mmjax.models.masked import Masked
@@ -13,6 +14,7 @@ __all__ = [
   'Aligned',
   'Alignment',
   'Fused',
+  'Generative',
   'Head',
   'LanguageModel',
   'Masked',

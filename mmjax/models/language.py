@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import flax.linen as nn
+from jaxtyping import Array, Bool, Float, Int
 
+from mmjax.layers.cache import Slots
 from mmjax.masking import full_precision
 from mmjax.models.aligned import encode
 from mmjax.types import Batch
@@ -37,8 +39,29 @@ class LanguageModel(nn.Module):
   def __call__(self, batch: Batch, *, train: bool = False) -> dict[str, Any]:
     """Gives `tokens`, `fused` and `logits`: `{'logits': [b t vocabulary]}`."""
     tokens = encode(self.encoders, batch, train=train)
-    encoder: Any = self.encoders['text']
     text = tokens['text']
+    logits = {'logits': self.scores(text.x)}
+    return {'tokens': tokens, 'fused': text, 'logits': logits}
+
+  def scores(self, x: Float[Array, 'b t d']) -> Float[Array, 'b t vocabulary']:
+    """Logits of the token behind each, in full precision."""
+    encoder: Any = self.encoders['text']
     scores = encoder.scores if self.head is None else self.head
-    logits = full_precision(scores(text.x))
-    return {'tokens': tokens, 'fused': text, 'logits': {'logits': logits}}
+    return full_precision(scores(x))
+
+  def decode(
+    self, text: Int[Array, 'b t'], mask: Bool[Array, 'b t'], slots: Slots
+  ) -> Float[Array, 'b vocabulary']:
+    """Logits of what comes behind the last of the new ids.
+
+    The keys and values of those before them are in the variables of `cache`,
+    which the first call makes and the others change (`mmjax/layers/cache.py`).
+
+    Args:
+      text: new ids, any value where masked.
+      mask: which of them are real.
+      slots: where they stand.
+    """
+    encoder: Any = self.encoders['text']
+    found = encoder(text, mask, slots=slots)
+    return self.scores(found.x[:, -1:])[:, 0]

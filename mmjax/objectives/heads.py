@@ -10,8 +10,8 @@ from mmjax.masking import present
 from mmjax.types import Batch, Outputs
 
 
-def pick_head(outputs: Outputs, head: str) -> Float[Array, 'b classes']:
-  """The logits of a head.
+def pick_head(outputs: Outputs, head: str) -> Float[Array, 'b *n classes']:
+  """The logits of a head, of each example or of each of its tokens.
 
   Raises:
     ValueError: the model has no such head.

@@ -45,6 +45,7 @@ class Architecture(NamedTuple):
     audio: what prepares sounds; None if it takes none.
     ignore: patterns of names of tensors that no parameter is made of; they are
       exported as they were.
+    generate: `(loaded, options, **inputs)`, what writes; None if nothing does.
   """
 
   model: nn.Module
@@ -56,6 +57,7 @@ class Architecture(NamedTuple):
   text: TextProcessor | None = None
   audio: AudioProcessor | None = None
   ignore: Sequence[str] = ()
+  generate: Callable[..., dict[str, Any]] | None = None
 
   def apply(
     self, variables: Any, batch: Batch, *, model: nn.Module | None = None

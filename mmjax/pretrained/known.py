@@ -16,6 +16,7 @@ from mmjax.pretrained import (
   videomae,
   vit,
   wav2vec2,
+  whisper,
 )
 from mmjax.pretrained.architecture import Architecture
 
@@ -44,6 +45,7 @@ KNOWN = {
   'dinov2_with_registers': Known(dinov2.dinov2, dinov2.image_processor),
   'distilbert': Known(bert.distilbert),
   'gpt2': Known(gpt2.gpt2),
+  'hubert': Known(wav2vec2.hubert, wav2vec2.audio_processor),
   'llama': Known(llama.llama),
   'mistral': Known(llama.mistral),
   'qwen2': Known(llama.qwen2),
@@ -53,4 +55,5 @@ KNOWN = {
   'videomae': Known(videomae.videomae, videomae.image_processor),
   'vit': Known(vit.vit, vit.image_processor),
   'wav2vec2': Known(wav2vec2.wav2vec2, wav2vec2.audio_processor),
+  'whisper': Known(whisper.whisper, whisper.audio_processor),
 }

@@ -3,12 +3,13 @@
 import dataclasses
 import functools
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import flax.linen as nn
 import jax
+import numpy as np
 
 from mmjax.models import Aligned
 from mmjax.paths import first_match, named_leaves
@@ -19,9 +20,15 @@ from mmjax.pretrained.folder import (
   read_json,
   write_folder,
 )
+from mmjax.pretrained.generation import (
+  Options,
+  continue_texts,
+  stream_texts,
+)
 from mmjax.pretrained.images import ImageProcessor
 from mmjax.pretrained.known import KNOWN
 from mmjax.pretrained.preprocess import Preprocess, processor_config
+from mmjax.pretrained.sentences import copy_sentences, with_sentences
 from mmjax.pretrained.table import export_rows
 from mmjax.pretrained.variables import load_variables
 from mmjax.types import Batch, InputError
@@ -50,6 +57,8 @@ class Pretrained:
   """The table behind it."""
   source: Path
   """The folder."""
+  generation: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+  """How its makers write with it: `generation_config.json`."""
 
   def __call__(self, **inputs: Any) -> dict[str, Any]:
     """Runs the model on raw inputs.
@@ -67,7 +76,59 @@ class Pretrained:
 
   def apply(self, batch: Batch) -> dict[str, Any]:
     """Runs the model on a batch, on those of its modalities that it has."""
-    return self._run({'params': self.params, **self.collections}, batch)
+    return self._run(self.variables, batch)
+
+  def generate(
+    self, *, options: Options | None = None, **given: Any
+  ) -> dict[str, Any]:
+    """Writes: what comes behind prompts, or what a sound says.
+
+    Args:
+      options: how to write; or its fields by their names.
+      **given: `text` or `audio`, as the checkpoint takes them, `sampling_rate`,
+        the fields of `Options`, and what its architecture knows besides.
+
+    Returns:
+      `tokens`, the new ids `[b t]`, and `text`, strings, or None without a
+      tokenizer.
+
+    Raises:
+      InputError: the checkpoint does not write, or not so.
+    """
+    write = self.architecture.generate
+    if write is None:
+      raise InputError(f'a {self.config.get("model_type")} writes no text here')
+    chosen, inputs = _split(options, given)
+    return write(self, chosen, **inputs)
+
+  def stream(
+    self, *, options: Options | None = None, **given: Any
+  ) -> Iterator[dict[str, Any]]:
+    """What `generate` gives so far, every few ids, for causal language models.
+
+    Raises:
+      InputError: the checkpoint is another, or does a beam search.
+    """
+    if self.architecture.generate is not continue_texts:
+      raise InputError(f'a {self.config.get("model_type")} has no stream here')
+    chosen, inputs = _split(options, given)
+    return stream_texts(self, chosen, **inputs)
+
+  @property
+  def variables(self) -> dict[str, Any]:
+    """The parameters and the other collections."""
+    return {'params': self.params, **self.collections}
+
+  def program(self, make: Any, *args: Any) -> Any:
+    """`make(model, *args)`, made once."""
+    key = (make, *args)
+    if key not in self._programs:
+      self._programs[key] = make(self.model, *args)
+    return self._programs[key]
+
+  @functools.cached_property
+  def _programs(self) -> dict[Any, Any]:
+    return {}
 
   @functools.cached_property
   def _run(self) -> Any:
@@ -106,6 +167,7 @@ def load(name: str | Path, *, sharding: Any = None) -> Pretrained:
   if known.processor is not None:
     processor = known.processor(config).read(processor_config(folder))
   architecture = known.build(config, list(tensors), processor)
+  architecture = with_sentences(architecture, folder)
   collections = load_variables(architecture, tensors, folder, sharding)
   params = collections.pop('params')
   text = architecture.text
@@ -124,6 +186,7 @@ def load(name: str | Path, *, sharding: Any = None) -> Pretrained:
     config=config,
     architecture=architecture,
     source=folder,
+    generation=generation_config(config, folder),
   )
 
 
@@ -143,7 +206,8 @@ def export(loaded: Pretrained, folder: str | Path) -> None:
   config = {k: v for k, v in loaded.config.items() if k != 'torch_dtype'}
   source = Tensors(loaded.source)
   ignored = {
-    key: source[key]
+    # No view on a file that may be the one that is written.
+    key: np.array(source[key])
     for key in source
     if first_match(architecture.ignore, key) is not None
   }
@@ -152,6 +216,25 @@ def export(loaded: Pretrained, folder: str | Path) -> None:
     kept = file.suffix in ('.json', '.txt', '.model')
     if kept and not (folder / file.name).exists() and 'index' not in file.name:
       shutil.copy(file, folder / file.name)
+  copy_sentences(loaded.source, folder)
+
+
+def generation_config(
+  config: Mapping[str, Any], folder: Path
+) -> dict[str, Any]:
+  """What a folder says of writing, in `config.json` if in no other file."""
+  found = read_json(folder / 'generation_config.json')
+  return found or {k: v for k, v in config.items() if v is not None}
+
+
+def _split(
+  options: Options | None, given: Mapping[str, Any]
+) -> tuple[Options, dict[str, Any]]:
+  """Options, also of their fields by name, and what is left."""
+  names = {field.name for field in dataclasses.fields(Options)}
+  chosen = {k: v for k, v in given.items() if k in names}
+  rest = {k: v for k, v in given.items() if k not in names}
+  return dataclasses.replace(options or Options(), **chosen), rest
 
 
 def restrict(model: nn.Module, modalities: Sequence[str]) -> nn.Module:

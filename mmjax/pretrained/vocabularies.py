@@ -9,6 +9,7 @@ from tokenizers import (
   AddedToken,
   Regex,
   Tokenizer,
+  decoders,
   models,
   normalizers,
   pre_tokenizers,
@@ -117,6 +118,7 @@ def _bytes(vocab: Path, merges: Path, special: Any, config: Any) -> Tokenizer:
   made.pre_tokenizer = pre_tokenizers.ByteLevel(
     add_prefix_space=bool(config.get('add_prefix_space', False))
   )
+  made.decoder = decoders.ByteLevel()
   add_special(made, special)
   if 'cls' in special:
     return wrap(made, special['cls'], special['sep'])
@@ -180,6 +182,14 @@ def _llama(spiece: Spiece, special: Any, config: Any) -> Tokenizer:
   if config.get('add_prefix_space') is False:
     scheme = 'never'
   made.pre_tokenizer = pre_tokenizers.Metaspace(_MARK, scheme, split=False)
+  made.decoder = decoders.Sequence(
+    [
+      decoders.Replace(_MARK, ' '),
+      decoders.ByteFallback(),
+      decoders.Fuse(),
+      decoders.Strip(' ', 1, 0),
+    ]
+  )
   _add_pieces(made, spiece)
   add_special(made, special)
   return mark_ends(made, special, config)

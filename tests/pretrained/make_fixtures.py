@@ -19,8 +19,9 @@ FIXTURES = Path(__file__).with_name('fixtures')
 # One for each table and head; the live test has them all.
 NAMES = (
   'ast', 'bert', 'clip', 'deit_teacher', 'dinov2_registers', 'distilbert',
-  'gpt2_language', 'llama_language', 'mistral', 'qwen2', 'resnet_classifier',
-  'roberta_classifier', 'siglip', 'videomae', 'vit_classifier', 'wav2vec2_ctc',
+  'gpt2_language', 'hubert_classifier', 'llama_language', 'mistral', 'qwen2',
+  'qwen2_classifier', 'resnet_classifier', 'roberta_classifier', 'siglip',
+  'videomae', 'vit_classifier', 'wav2vec2_ctc',
 )  # fmt: skip
 
 
