@@ -1,6 +1,7 @@
 """Digits drawn from their English words."""
 
 from mmjax.data.datasets.digits import Digits
+from mmjax.decoders.draw import Draw
 from mmjax.decoders.flow import FlowTransformer
 from mmjax.decoders.solvers import Heun
 from mmjax.encoders.convnet import ConvNet
@@ -38,12 +39,11 @@ def get_config() -> Config:
         patch_size=2, width=width, depth=3, heads=heads, mlp_ratio=2.0
       ),
       shape=(8, 8, 1),
-      solver=Heun(steps=8),
-      guidance=1.5,
     ),
     objectives={'flow': FlowMatching()},
     evaluators={
       'samples': Samples(
+        decode=Draw(solver=Heun(steps=8), guidance=1.5),
         # It sees real pictures of the training split, and nothing else.
         classifier=PictureClassifier(
           model=Fused(

@@ -6,6 +6,7 @@ emoji-datasource-twitter.
 """
 
 from mmjax.data.datasets.emoji import CATEGORIES, Emoji
+from mmjax.decoders.draw import Draw
 from mmjax.decoders.flow import FlowTransformer
 from mmjax.decoders.solvers import Heun
 from mmjax.encoders.convolutional import ConvolutionalEncoder
@@ -27,6 +28,7 @@ SPACE = ord(' ') + 4  # as ByteTokenizer has it
 
 def get_config() -> Config:
   width, heads = 96, 4
+  draw = Draw(solver=Heun(steps=10), guidance=1.5)
   classifier = PictureClassifier(
     model=Fused(
       encoders={
@@ -57,15 +59,17 @@ def get_config() -> Config:
         patch_size=4, width=width, depth=4, heads=heads, mlp_ratio=2.0
       ),
       shape=(32, 32, 3),
-      solver=Heun(steps=10),
-      guidance=1.5,
     ),
     objectives={'flow': FlowMatching()},
     evaluators={
-      'samples': Samples(classifier=classifier, examples=200),
+      'samples': Samples(decode=draw, classifier=classifier, examples=200),
       # What it has seen in training.
       'seen': Samples(
-        classifier=classifier, name='seen', split='train', examples=200
+        decode=draw,
+        classifier=classifier,
+        name='seen',
+        split='train',
+        examples=200,
       ),
     },
     drop_modalities={'text': 0.1, 'image': 0.0},

@@ -4,6 +4,7 @@ Needs the Debian package dataset-fashion-mnist.
 """
 
 from mmjax.data.datasets.fashion import Fashion
+from mmjax.decoders.draw import Draw
 from mmjax.decoders.flow import FlowTransformer
 from mmjax.decoders.solvers import Heun
 from mmjax.encoders.convnet import ConvNet
@@ -34,12 +35,11 @@ def get_config() -> Config:
         patch_size=4, width=width, depth=4, heads=heads, mlp_ratio=2.0
       ),
       shape=(28, 28, 1),
-      solver=Heun(steps=10),
-      guidance=1.5,
     ),
     objectives={'flow': FlowMatching()},
     evaluators={
       'samples': Samples(
+        decode=Draw(solver=Heun(steps=10), guidance=1.5),
         classifier=PictureClassifier(
           model=Fused(
             encoders={

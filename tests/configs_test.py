@@ -88,8 +88,10 @@ def test_config_traces_and_has_its_size(name):
       assert outputs['logits'][evaluator.head].shape == (8, 1)
       assert len(config.data.classes[evaluator.target]) == 2
     elif isinstance(evaluator, Samples):
-      drawn = outputs['generated'][evaluator.modality]
-      assert drawn.shape == batch[evaluator.modality].shape
+      draw = functools.partial(program.predict, run=evaluator.decode)
+      found = jax.eval_shape(draw, program.state, batch)
+      shape = batch[evaluator.modality].shape
+      assert found[evaluator.modality].shape == shape
     elif isinstance(evaluator, Generation):
       decode = functools.partial(program.predict, run=evaluator.decode)
       found = jax.eval_shape(decode, program.state, batch)

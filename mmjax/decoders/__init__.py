@@ -2,6 +2,7 @@
 
 from mmjax.decoders.beam import BeamSearch
 from mmjax.decoders.ctc import CtcGreedy
+from mmjax.decoders.draw import Draw
 from mmjax.decoders.flow import FlowTransformer
 from mmjax.decoders.generate import make_generate, make_stream
 from mmjax.decoders.logits import (
@@ -24,6 +25,7 @@ __all__ = [
   'Allow',
   'BeamSearch',
   'CtcGreedy',
+  'Draw',
   'Euler',
   'FlowTransformer',
   'Generated',

@@ -54,6 +54,8 @@ class Samples:
     as real ones at 1.
   """
 
+  decode: Any
+  """`(model, variables, batch) -> {modality: pictures in 0..1}`: Draw."""
   classifier: Any
   """Who judges, once trained: PictureClassifier."""
   name: str = 'generated'
@@ -73,8 +75,6 @@ class Samples:
   """Number of the first; another number is other noise."""
   examples: int = 1000
   """Most examples that are drawn for: of batches at even distances."""
-  guidance: float | None = None
-  """How much more than nothing the words count; None leaves it to the model."""
   tokenizer: Decoder = ByteTokenizer()
   """Decodes token ids for the figure."""
 
@@ -181,14 +181,9 @@ class Samples:
     pictures = []
     for draw in range(self.first_draw, self.first_draw + self.draws):
       # Made of what is there, so that they live where it does.
-      ones = 0 * batch['index'] + 1
-      more = {'draw': ones * np.int32(draw)}
-      if self.guidance is not None:
-        more['guidance'] = ones * np.float32(self.guidance)
-      outputs = predict({**batch, **more})
-      made = rows.pick(
-        outputs.get('generated', {}), self.modality, what='generated'
-      )
+      numbers = 0 * batch['index'] + np.int32(draw)
+      found = predict({**batch, 'draw': numbers}, run=self.decode)
+      made = rows.pick(found, self.modality, what='drawn')
       pictures.append(_bytes(rows.host(made)[chosen]))
     text, mask = (rows.host(x[self.words]) for x in (batch, batch['mask']))
     return (

@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from mmjax.decoders.solvers import Heun
 from mmjax.decoders.times import UniformTimes
 from mmjax.fusion.project import join
 from mmjax.layers.pixels import normalize_pixels
@@ -26,12 +25,10 @@ class TextToImage(nn.Module):
   `noise` and the example's `index` alone, so neither devices nor micro-batches
   change them. The objective is `FlowMatching`.
 
-  Without `train` a solver follows the predicted velocities from noise to a
-  picture. With guidance `g` they are `v(nothing) + g (v(words) - v(nothing))`,
-  g = 1 being the words alone and g > 1 more than they say: classifier-free
-  guidance (https://arxiv.org/abs/2207.12598). What is drawn from nothing is
-  learned from examples that lack their words: let training hide them from one
-  in ten, with `drop_modalities={'text': 0.1, 'image': 0.0}` in the config.
+  `Draw` follows the predicted velocities from noise to a picture. Its guidance
+  needs to know what is drawn from nothing, which is learned from examples that
+  lack their words: let training hide them from one in ten, with
+  `drop_modalities={'text': 0.1, 'image': 0.0}` in the config.
   """
 
   encoders: Mapping[str, nn.Module]
@@ -44,10 +41,6 @@ class TextToImage(nn.Module):
   """What is drawn."""
   times: Any = UniformTimes()
   """Which times training looks at: UniformTimes or LogitNormalTimes."""
-  solver: Any = Heun()
-  """What follows the velocities: Euler or Heun."""
-  guidance: float = 2.0
-  """How much more than nothing the words count in drawing."""
 
   def __post_init__(self):
     """Checks that the picture is not drawn from itself."""
@@ -57,25 +50,29 @@ class TextToImage(nn.Module):
 
   @nn.compact
   def __call__(self, batch: Batch, *, train: bool = False) -> dict[str, Any]:
-    """Gives `tokens`, and `flow` in training or else `generated`.
+    """Gives `tokens`, and in training `flow`, by modality.
 
-    `flow`, by modality, has `prediction` and `target`, `[b h w c]`, and
-    `weight` `[b]`, 0 where there is no picture. `generated`, by modality, is
-    pictures in 0..1; batches for drawing need no pictures. Which picture an
-    example gets follows from its `index`, and from its `draw` if the batch has
-    that: another number, another picture. The batch may also have a `guidance`
-    for each example.
+    It has `prediction` and `target`, `[b h w c]`, and `weight` `[b]`, 0 where
+    there is no picture.
 
     Raises:
       ValueError: the pictures have another shape than `shape`.
     """
     tokens = encode(self.encoders, batch, train=train)
-    context = join(*tokens.values())
-    if train or self.is_initializing():
-      flow = self._flow(batch, context, train)
-      return {'tokens': tokens, 'flow': {self.modality: flow}}
-    drawn = self._generate(batch, context)
-    return {'tokens': tokens, 'generated': {self.modality: drawn}}
+    if not train and not self.is_initializing():
+      return {'tokens': tokens}
+    flow = self._flow(batch, join(*tokens.values()), train)
+    return {'tokens': tokens, 'flow': {self.modality: flow}}
+
+  def context(self, batch: Batch) -> Tokens:
+    """What says what to draw: the tokens of all encoders."""
+    return join(*encode(self.encoders, batch, train=False).values())
+
+  def velocity(
+    self, x: Float[Array, 'b h w c'], time: Float[Array, ' b'], context: Tokens
+  ) -> Float[Array, 'b h w c']:
+    """Where noisy pictures, of about unit variance, have to go."""
+    return self.decoder(x, time, context)
 
   def _flow(self, batch: Batch, context: Tokens, train: bool) -> dict[str, Any]:
     image, mask = batch[self.modality], batch['mask'][self.modality]
@@ -100,35 +97,3 @@ class TextToImage(nn.Module):
       'target': image - noise,
       'weight': mask.astype(jnp.float32),
     }
-
-  def _generate(self, batch: Batch, context: Tokens) -> Float[Array, 'b h w c']:
-    rows = len(context.x)
-    # Loops see parameters as values, not as a module's.
-    decoder, variables = self.decoder.unbind()
-    nothing = context._replace(mask=jnp.zeros_like(context.mask))
-    guidance = batch.get('guidance', self.guidance)
-
-    def velocity(x, time):
-      def given(context):
-        times = jnp.broadcast_to(time, (rows,))
-        return decoder.apply(variables, x, times, context)
-
-      # Two calls, not one of twice the batch: rows stay on their devices.
-      if 'guidance' in batch:
-        there, here = given(context), given(nothing)
-        return here + guidance[:, None, None, None] * (there - here)
-      if guidance == 1:
-        return given(context)
-      here = given(nothing)
-      return here + guidance * (given(context) - here) if guidance else here
-
-    draws = batch.get('draw', jnp.zeros(rows, jnp.int32))
-
-    def noise(index, draw):
-      key = jax.random.fold_in(
-        jax.random.fold_in(jax.random.key(0), draw), index
-      )
-      return jax.random.normal(key, tuple(self.shape))
-
-    x = self.solver(velocity, jax.vmap(noise)(batch['index'], draws))
-    return jnp.clip(x / 2 + 0.5, 0, 1)

@@ -111,18 +111,19 @@ class Painter:
     self.wrong = wrong
     self.asked = []
 
-  def __call__(self, batch):
+  def __call__(self, batch, run):
+    assert run == 'decode'
     n = len(batch['index'])
     self.asked.append(batch)
     rng = np.random.default_rng(int(batch['draw'][0]) * 1000 + len(self.asked))
     bright = (batch['text'][:, 1] == 69) ^ (rng.random(n) < self.wrong)
     shade = np.where(bright, 220, 30)[:, None, None, None]
     noise = rng.normal(0, 10, (n, 2, 2, 1))
-    return {'generated': {'image': np.clip((shade + noise) / 255, 0, 1)}}
+    return {'image': np.clip((shade + noise) / 255, 0, 1)}
 
 
 def _run(painter, batches, **fields):
-  evaluator = Samples(classifier=Brightness(), **fields)
+  evaluator = Samples(decode='decode', classifier=Brightness(), **fields)
   found = evaluator(painter, batches, CLASSES)
   return found.numbers, found.figures, evaluator
 
@@ -149,16 +150,14 @@ def test_a_painter_who_guesses_is_at_chance(batches):
 
 def test_who_is_drawn_for_and_how_often(batches):
   painter = Painter()
-  _run(painter, batches, draws=2, first_draw=5, guidance=3.0)
+  _run(painter, batches, draws=2, first_draw=5)
   # Sixty examples are eight batches of eight, each drawn for twice.
   assert len(painter.asked) == 16
   assert {int(batch['draw'][0]) for batch in painter.asked} == {5, 6}
-  assert all((batch['guidance'] == 3.0).all() for batch in painter.asked)
   few = Painter()
   _, figures, _ = _run(few, batches, examples=9)
   # Of no more batches than it takes: of eight rows six have words.
   assert len(few.asked) == 2
-  assert 'guidance' not in few.asked[0]
   assert figures['generated/confusion'].keywords['counts'].sum() == 9
 
 
@@ -176,7 +175,7 @@ def test_words_of_another_split(batches):
 
 
 def test_the_classifier_is_trained_once_on_the_training_split(batches):
-  evaluator = Samples(classifier=Brightness())
+  evaluator = Samples(decode='decode', classifier=Brightness())
   for _ in range(2):
     evaluator(Painter(), batches, CLASSES)
   assert evaluator.classifier.fitted == [43]
@@ -192,10 +191,10 @@ def test_figures_are_drawn(batches, tmp_path):
 
 
 def test_what_is_not_there_is_named(batches):
-  with pytest.raises(InputError, match="no generated 'image'"):
-    _run(lambda batch: {'generated': {}}, batches)
+  with pytest.raises(InputError, match="no drawn 'image'"):
+    _run(lambda batch, run: {}, batches)
   with pytest.raises(InputError, match='draws 0 is below 1'):
-    Samples(classifier=Brightness(), draws=0)
+    Samples(decode='decode', classifier=Brightness(), draws=0)
 
 
 class Linear(nn.Module):
