@@ -62,19 +62,22 @@ def get_config() -> Config:
     ),
     objectives={'flow': FlowMatching()},
     evaluators={
-      'samples': Samples(decode=draw, classifier=classifier, examples=200),
+      'samples': Samples(
+        decode=draw, classifier=classifier, examples=192, draws=2
+      ),
       # What it has seen in training.
       'seen': Samples(
         decode=draw,
         classifier=classifier,
         name='seen',
         split='train',
-        examples=200,
+        examples=192,
+        draws=2,
       ),
     },
     drop_modalities={'text': 0.1, 'image': 0.0},
     optimizer=AdamW(peak_lr=1e-3, weight_decay=0.01),
     batch_size=64,
-    steps=2400,
-    checkpoint=Checkpointing(every=1200, best='seen/accuracy'),
+    steps=2000,
+    checkpoint=Checkpointing(every=1000, best='seen/accuracy'),
   )

@@ -241,10 +241,12 @@ def _bytes(pictures: np.ndarray) -> UInt8[np.ndarray, 'n h w c']:
 
 def _lines(drawn: Drawn, right: np.ndarray) -> list[sample_figures.Line]:
   """Up to ten different words, at even distances by class."""
-  order = np.lexsort((drawn.words, drawn.target))
+  order = sorted(
+    range(len(drawn.words)), key=lambda i: (drawn.target[i], drawn.words[i])
+  )
   first: dict[str, list[int]] = {}
   for i in order:
-    first.setdefault(drawn.words[i], []).append(int(i))
+    first.setdefault(drawn.words[i], []).append(i)
   words = list(first)
   some = np.linspace(0, len(words) - 1, min(10, len(words))).round()
   lines = []
