@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from mmjax.pretrained import (
   audio_spectrogram,
   bert,
+  clap,
   clip,
   deit,
   dinov2,
@@ -39,6 +40,9 @@ KNOWN = {
     audio_spectrogram.audio_spectrogram, audio_spectrogram.audio_processor
   ),
   'bert': Known(bert.bert),
+  'clap': Known(clap.clap, clap.audio_processor),
+  'clap_audio_model': Known(clap.audio_model, clap.audio_processor),
+  'clap_text_model': Known(clap.text_model),
   'clip': Known(clip.clip, clip.image_processor),
   'deit': Known(deit.deit, deit.image_processor),
   'dinov2': Known(dinov2.dinov2, dinov2.image_processor),
