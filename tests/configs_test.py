@@ -9,6 +9,7 @@ import pytest
 from mmjax.data import pipeline
 from mmjax.evaluators.binary import Binary
 from mmjax.evaluators.generation import Generation
+from mmjax.evaluators.samples import Samples
 from mmjax.train.config import load_config, to_json
 from mmjax.train.program import make_program
 from mmjax.types import InputError
@@ -18,9 +19,12 @@ PARAMETERS = {
   'diagnosis': 660_193,
   'digits': 403_626,
   'digits_finetune': 395_146,
+  'digits_flow': 330_884,
   'digits_pretrain': 276_490,
   'emoji': 9_283_680,
+  'emoji_flow': 2_510_544,
   'fashion': 156_042,
+  'fashion_flow': 928_144,
   'motions': 73_604,
   'recurrent': 1_149_697,
   'packages': 3_383_808,
@@ -41,7 +45,9 @@ OPTIONS = {'talking': ['--data.sentences', '8', '--data.evaluated', '8']}
 # first, which takes a minute or two.
 ON_DATA = (
   'emoji',
+  'emoji_flow',
   'fashion',
+  'fashion_flow',
   'motions',
   'packages',
   'spam',
@@ -86,6 +92,11 @@ def test_config_traces_and_has_its_size(name):
     if isinstance(evaluator, Binary):
       assert outputs['logits'][evaluator.head].shape == (8, 1)
       assert len(config.data.classes[evaluator.target]) == 2
+    elif isinstance(evaluator, Samples):
+      draw = functools.partial(program.predict, run=evaluator.decode)
+      found = jax.eval_shape(draw, program.state, batch)
+      shape = batch[evaluator.modality].shape
+      assert found[evaluator.modality].shape == shape
     elif isinstance(evaluator, Generation):
       decode = functools.partial(program.predict, run=evaluator.decode)
       found = jax.eval_shape(decode, program.state, batch)
@@ -104,7 +115,7 @@ def test_config_as_json_says_what_the_modules_are(name):
   model = text['model']
   if model['_type'] == 'Masked':
     model = model['model']
-  assert model['_type'] in ('Fused', 'Aligned', 'Generative')
+  assert model['_type'] in ('Fused', 'Aligned', 'Generative', 'TextToImage')
   for encoder in model['encoders'].values():
     assert encoder['_type'] in ENCODERS
     assert 'parent' not in encoder

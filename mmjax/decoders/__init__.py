@@ -1,7 +1,9 @@
-"""From tokens to what they say: texts, token by token."""
+"""From tokens to what they say: texts, token by token, and pictures."""
 
 from mmjax.decoders.beam import BeamSearch
 from mmjax.decoders.ctc import CtcGreedy
+from mmjax.decoders.draw import Draw
+from mmjax.decoders.flow import FlowTransformer
 from mmjax.decoders.generate import make_generate, make_stream
 from mmjax.decoders.logits import (
   Allow,
@@ -13,16 +15,23 @@ from mmjax.decoders.logits import (
   TopP,
 )
 from mmjax.decoders.sampling import Greedy, Sample
+from mmjax.decoders.solvers import Euler, Heun
 from mmjax.decoders.steps import Generated, make_step
 from mmjax.decoders.text import TextDecoder
+from mmjax.decoders.times import LogitNormalTimes, UniformTimes
 from mmjax.decoders.write import Write
 
 __all__ = [
   'Allow',
   'BeamSearch',
   'CtcGreedy',
+  'Draw',
+  'Euler',
+  'FlowTransformer',
   'Generated',
   'Greedy',
+  'Heun',
+  'LogitNormalTimes',
   'MinP',
   'Sample',
   'Suppress',
@@ -31,6 +40,7 @@ __all__ = [
   'Timestamps',
   'TopK',
   'TopP',
+  'UniformTimes',
   'Write',
   'make_generate',
   'make_step',

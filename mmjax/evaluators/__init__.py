@@ -5,19 +5,23 @@ from mmjax.evaluators.classification import Classification
 from mmjax.evaluators.corruptions import PixelNoise, SignalNoise, TokenNoise
 from mmjax.evaluators.multi_label import MultiLabel
 from mmjax.evaluators.ordinal import Ordinal
+from mmjax.evaluators.picture_classifier import PictureClassifier
 from mmjax.evaluators.regression import Regression
 from mmjax.evaluators.retrieval import Retrieval
 from mmjax.evaluators.robustness import Robustness
+from mmjax.evaluators.samples import Samples
 
 __all__ = [
   'Binary',
   'Classification',
   'MultiLabel',
   'Ordinal',
+  'PictureClassifier',
   'PixelNoise',
   'Regression',
   'Retrieval',
   'Robustness',
+  'Samples',
   'SignalNoise',
   'TokenNoise',
 ]

@@ -17,8 +17,9 @@ Predict = Callable[..., Outputs]
 
 `predict(batch, run=decode)` compiles and runs `decode(model, variables, batch)`
 instead; it is hashable, such as a frozen dataclass."""
-Batches = Callable[[str], Iterable[Batch]]
-"""View name -> batches of the split that is scored, in order."""
+Batches = Callable[..., Iterable[Batch]]
+"""View name -> batches of the split that is scored, in order; a second argument
+names another split."""
 
 
 def pick(mapping: Mapping[str, Any], name: str, *, what: str) -> Any:

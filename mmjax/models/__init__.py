@@ -9,6 +9,7 @@ from mmjax.models.lora import LoRA
 from mmjax.models.masked import Masked
 from mmjax.models.matched import Matched
 from mmjax.models.task_weights import TaskWeights
+from mmjax.models.text_to_image import TextToImage
 
 __all__ = [
   'Aligned',
@@ -22,4 +23,5 @@ __all__ = [
   'Matched',
   'OrdinalHead',
   'TaskWeights',
+  'TextToImage',
 ]

@@ -1,6 +1,7 @@
 """From a model's outputs to per-example losses and their weights."""
 
 from mmjax.objectives.contrastive import Contrastive, Sigmoid
+from mmjax.objectives.flow_matching import FlowMatching
 from mmjax.objectives.masked_modelling import MaskedPatches, MaskedText
 from mmjax.objectives.matching import Matching
 from mmjax.objectives.next_token import NextToken
@@ -15,6 +16,7 @@ __all__ = [
   'L2',
   'Classification',
   'Contrastive',
+  'FlowMatching',
   'MaskedPatches',
   'MaskedText',
   'Matching',

@@ -63,7 +63,7 @@ def _evaluate(
 ) -> Evaluation:
   index, count = share_of_process(program.mesh)
 
-  def batches(view: str = 'default') -> Iterator[Batch]:
+  def batches(view: str = 'default', split: str = split) -> Iterator[Batch]:
     for batch in pipeline.eval_batches(
       config.data,
       split,

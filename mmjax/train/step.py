@@ -131,6 +131,8 @@ def make_train_step(
             'dropout': dropout_key,
             # What a model hides of its inputs: see `models/masked.py`.
             'masking': jax.random.fold_in(dropout_key, 1),
+            # What it learns to take away: see `models/text_to_image.py`.
+            'noise': jax.random.fold_in(dropout_key, 2),
           },
           mutable=list(state.collections),
         )

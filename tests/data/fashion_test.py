@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from mmjax.data import Dataset
-from mmjax.data.datasets.fashion import Fashion
+from mmjax.data.datasets.fashion import CLASSES, Fashion
 from mmjax.data.pipeline import train_batches
+from mmjax.data.tokenizers import ByteTokenizer
 from mmjax.data.transforms import RandomFlip
 from mmjax.types import InputError
 
@@ -120,3 +121,18 @@ def test_the_real_files():
   pixels = np.stack([e['image'] for e in both])
   assert abs(pixels.mean() / 255 - 0.2860) < 1e-4
   assert abs(pixels.std() / 255 - 0.3530) < 1e-4
+
+
+def test_a_class_has_its_name_as_text_where_that_is_wanted(tmp_path, arrays):
+  _write(tmp_path, arrays, compress=True)
+  data = Fashion(root=str(tmp_path), text_length=12)
+  for example in data.source('test'):
+    prepared = data.prepare(example, None)
+    text = ByteTokenizer(length=12).decode(prepared['text'])
+    assert text == CLASSES[prepared['label']]
+    assert prepared['mask']['text'].sum() == len(text) + 2
+  assert 'text' not in Fashion(root=str(tmp_path)).prepare(example, None)
+  # None of the names is cut.
+  assert max(map(len, CLASSES)) <= 12 - 2
+  with pytest.raises(InputError, match='length 1 is too short'):
+    Fashion(text_length=1)

@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 
 from mmjax.data.dataset import SPLITS, Example, check_name
+from mmjax.data.tokenizers import ByteTokenizer
 from mmjax.data.transforms import Transform
 from mmjax.types import InputError
 
@@ -41,10 +42,18 @@ class Fashion:
   """Folder of the four files, compressed or not."""
   augment: tuple[Transform, ...] = ()
   """What happens to pictures in training, first to last."""
+  text_length: int = 0
+  """Tokens of a text that names the class, begin and end included; 0 for no
+  text."""
   train_on: Literal['train', 'train_and_validation'] = 'train'
   """Whether 'train' leaves out 'validation'."""
   on_error: Literal['raise', 'skip'] = 'raise'
   """What to do with a record that cannot be read (there is none)."""
+
+  def __post_init__(self):
+    """Checks the length."""
+    if self.text_length:
+      ByteTokenizer(length=self.text_length)
 
   @property
   def classes(self) -> Mapping[str, Sequence[str]]:
@@ -91,17 +100,19 @@ class Fashion:
     """One picture.
 
     Returns:
-      image uint8 [28 28 1]; its mask; label int32.
+      image uint8 [28 28 1]; text int32 [text_length], if there is one; their
+      masks; label int32.
     """
     image = example['image']
     if rng is not None:
       for transform in self.augment:
         image = transform(image, rng)
-    return {
-      'image': image,
-      'mask': {'image': np.True_},
-      'label': np.int32(example['label']),
-    }
+    label = np.int32(example['label'])
+    prepared = {'image': image, 'mask': {'image': np.True_}, 'label': label}
+    if self.text_length:
+      tokenizer = ByteTokenizer(length=self.text_length)
+      prepared['text'], prepared['mask']['text'] = tokenizer(CLASSES[label])
+    return prepared
 
 
 class _Rows(Sequence):
