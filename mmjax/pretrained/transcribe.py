@@ -158,14 +158,13 @@ def _features(loaded: Any, audio: Any, rate: int | None) -> list[np.ndarray]:
   for x, mask in zip(batch['audio'], batch['mask']['audio'], strict=True):
     samples = max(int(mask.sum()), mel.length)
     x = np.pad(x, (0, max(0, samples - len(x))))[:samples]
-    features = loaded.program(_make_mel)(x[None])[0]
-    # Of the last part of a hop there is no frame.
-    found.append(np.asarray(features)[: samples // mel.hop])
+    found.append(np.asarray(loaded.program(_make_mel, samples)(x[None])[0]))
   return found
 
 
-def _make_mel(model: Any) -> Any:
-  mel = dataclasses.replace(model.encoders['audio'].spectrogram, length=None)
+def _make_mel(model: Any, samples: int) -> Any:
+  mel = model.encoders['audio'].spectrogram
+  mel = dataclasses.replace(mel, length=samples)
   return jax.jit(lambda x: mel(x, jnp.ones(x.shape, bool))[0])
 
 

@@ -21,6 +21,7 @@ NAMES = (
   'ast', 'bert', 'clip', 'deit_teacher', 'dinov2_registers', 'distilbert',
   'gpt2_language', 'llama_language', 'mistral', 'qwen2', 'resnet_classifier',
   'roberta_classifier', 'siglip', 'videomae', 'vit_classifier', 'wav2vec2_ctc',
+  'whisper_language',
 )  # fmt: skip
 
 
