@@ -1,5 +1,6 @@
 """Every shipped config builds, traces, and has the size written down here."""
 
+import functools
 from pathlib import Path
 
 import jax
@@ -7,6 +8,7 @@ import pytest
 
 from mmjax.data import pipeline
 from mmjax.evaluators.binary import Binary
+from mmjax.evaluators.generation import Generation
 from mmjax.train.config import load_config, to_json
 from mmjax.train.program import make_program
 from mmjax.types import InputError
@@ -25,9 +27,13 @@ PARAMETERS = {
   'scaling': 281_911_298,
   'spam': 2_101_505,
   'stamps': 22_292_879,
+  'stamps_ctc': 1_854_788,
   'stamps_fusion': 2_413_424,
+  'talking': 1_020_212,
   'vowels': 72_777,
 }
+# What is generated at first and kept; a little of it is enough here.
+OPTIONS = {'talking': ['--data.sentences', '8', '--data.evaluated', '8']}
 # They need data that is installed beside mmjax, and stamps are decoded at
 # first, which takes a minute or two.
 ON_DATA = (
@@ -36,7 +42,9 @@ ON_DATA = (
   'motions',
   'spam',
   'stamps',
+  'stamps_ctc',
   'stamps_fusion',
+  'talking',
   'vowels',
 )
 NAMES = [
@@ -46,7 +54,7 @@ NAMES = [
 ENCODERS = {
   'AudioSpectrogramTransformer', 'BagOfVectors', 'ConvNet',
   'ConvolutionalEncoder', 'Recurrent', 'SensorTransformer', 'TextTransformer',
-  'ViT', 'WaveformConvNet',
+  'VideoTransformer', 'ViT', 'WaveformConvNet',
 }  # fmt: skip
 
 
@@ -56,7 +64,7 @@ def test_every_config_is_in_the_table():
 
 @pytest.mark.parametrize('name', NAMES)
 def test_config_traces_and_has_its_size(name):
-  config = load_config(FOLDER / f'{name}.py')
+  config = load_config(FOLDER / f'{name}.py', OPTIONS.get(name, []))
   if name in ON_DATA:
     try:
       config.data.check()
@@ -73,6 +81,11 @@ def test_config_traces_and_has_its_size(name):
     if isinstance(evaluator, Binary):
       assert outputs['logits'][evaluator.head].shape == (8, 1)
       assert len(config.data.classes[evaluator.target]) == 2
+    elif isinstance(evaluator, Generation):
+      decode = functools.partial(program.predict, run=evaluator.decode)
+      found = jax.eval_shape(decode, program.state, batch)
+      assert found['tokens'].shape == found['mask'].shape
+      assert found['tokens'].shape[0] == 8
     elif hasattr(evaluator, 'head'):
       classes = outputs['logits'][evaluator.head].shape[-1]
       assert classes == len(config.data.classes[evaluator.target])

@@ -40,7 +40,7 @@ def make_generate(
     batch: Batch | None = None,
     keys: Keys = None,
   ) -> Generated:
-    step = _step(model, variables, batch)
+    step = step_of(model, variables, batch)
     given: Any = keys
     return decoding(step, text, mask, given)
 
@@ -69,7 +69,7 @@ def make_stream(
 
   @jax.jit
   def begin(variables, text, mask, batch, keys):
-    return decoding.begin(_step(model, variables, batch), text, mask, keys)
+    return decoding.begin(step_of(model, variables, batch), text, mask, keys)
 
   # What is listened to is in the state by now.
   @jax.jit
@@ -102,7 +102,7 @@ def make_stream(
   return stream
 
 
-def _step(
+def step_of(
   model: nn.Module, variables: Mapping[str, Any], batch: Batch | None
 ) -> Step:
   """The model's step, which listens to the batch if there is one."""

@@ -12,8 +12,11 @@ from jaxtyping import Bool
 from mmjax import masking
 from mmjax.types import Batch, InputError, Outputs
 
-Predict = Callable[[Batch], Outputs]
-"""The model's forward pass; rows of the outputs are rows of the batch."""
+Predict = Callable[..., Outputs]
+"""The model's forward pass; rows of the outputs are rows of the batch.
+
+`predict(batch, run=decode)` compiles and runs `decode(model, variables, batch)`
+instead; it is hashable, such as a frozen dataclass."""
 Batches = Callable[[str], Iterable[Batch]]
 """View name -> batches of the split that is scored, in order."""
 

@@ -12,6 +12,7 @@ from mmjax.fusion.decision import (
 )
 from mmjax.fusion.graph import Graph
 from mmjax.fusion.hierarchical import Hierarchical
+from mmjax.fusion.in_step import InStep
 from mmjax.fusion.low_rank import LowRank
 from mmjax.fusion.only import Only
 from mmjax.fusion.perceiver import Perceiver
@@ -37,6 +38,7 @@ __all__ = [
   'GatedWeights',
   'Graph',
   'Hierarchical',
+  'InStep',
   'LearnedVote',
   'LearnedWeights',
   'LowRank',

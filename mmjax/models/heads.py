@@ -6,8 +6,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from mmjax.layers.pooling import FirstToken
-from mmjax.masking import full_precision
+from mmjax.masking import full_precision, where_real
 from mmjax.types import Tokens
+
+_IMPOSSIBLE = -1e9
 
 
 class Head(nn.Module):
@@ -48,16 +50,26 @@ class TokenHead(nn.Module):
   """Number of outputs."""
   dropout: float = 0.0
   """Probability of zeroing a feature in training."""
+  blank: int | None = None
+  """Output that a masked token gives for sure: CTC's blank, which says nothing.
+  If None, what a masked token gives has no meaning."""
 
   @nn.compact
   def __call__(
     self, tokens: Tokens, *, train: bool = False
   ) -> Float[Array, 'b n classes']:
-    """Computes logits, in full precision; of no meaning where masked."""
-    x = nn.Dropout(self.dropout, deterministic=not train)(tokens.x)
+    """Computes logits, in full precision."""
+    x = tokens.x if self.blank is None else where_real(*tokens)
+    x = nn.Dropout(self.dropout, deterministic=not train)(x)
     init = nn.initializers.normal(0.01)
     x = nn.Dense(self.classes, kernel_init=init, name='logits')(x)
-    return full_precision(x)
+    x = full_precision(x)
+    if self.blank is None:
+      return x
+    sure = jnp.where(jnp.arange(self.classes) == self.blank, 0.0, _IMPOSSIBLE)
+    return jnp.where(
+      tokens.mask[..., None], x, sure[None, None].astype(x.dtype)
+    )
 
 
 class Pooled(nn.Module):

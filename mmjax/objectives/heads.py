@@ -11,7 +11,7 @@ from mmjax.types import Batch, Outputs
 
 
 def pick_head(outputs: Outputs, head: str) -> Float[Array, 'b *n classes']:
-  """The logits of a head.
+  """The logits of a head, of each example or of each of its tokens.
 
   Raises:
     ValueError: the model has no such head.

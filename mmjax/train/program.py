@@ -42,7 +42,7 @@ class Program(NamedTuple):
     place: this process's rows of a batch -> what `step` takes.
     step: does one step of training; donates the state.
     lower: lowers `step` for the mesh's devices; they need not be there.
-    predict: runs the model on a global state and batch.
+    predict: runs the model on a global state and batch; see `make_predict`.
     parameters: number of scalars that the model learns.
     flops: floating-point operations of one step, over all devices.
   """
@@ -55,7 +55,7 @@ class Program(NamedTuple):
   place: Callable[[Any], Batch]
   step: Callable[[TrainState, Batch], tuple[TrainState, Any]]
   lower: Callable[[], jax.stages.Lowered]
-  predict: Callable[[TrainState, Batch], Any]
+  predict: Callable[..., Any]
   parameters: int
   flops: int
 
@@ -134,7 +134,9 @@ def make_program(
     mesh=mesh,
     state=state,
     init=lambda: make_state(init_key),
-    predict=jax.jit(make_predict(config.model, compute_dtype=dtype)),
+    predict=jax.jit(
+      make_predict(config.model, compute_dtype=dtype), static_argnames='run'
+    ),
     parameters=count_parameters(state.params),
     flops=flops,
     **run._replace(lower=lambda: run.lower(state, rows))._asdict(),

@@ -174,20 +174,26 @@ def moving_average(
   return optax.tree.update_moment(params, average, decay_now, 1)
 
 
+def apply(model: nn.Module, variables: Any, batch: Batch) -> Outputs:
+  """One forward pass, without training."""
+  outputs: Any = model.apply(variables, batch, train=False)
+  return outputs
+
+
 def make_predict(
   model: nn.Module, *, compute_dtype: Any = jnp.float32
 ) -> Callable[[TrainState, Batch], Outputs]:
   """Makes the pure function that runs the model without training it.
 
   Returns:
-    `predict(state, batch) -> outputs`.
+    `predict(state, batch, run=apply) -> outputs`. Another `run`, of `(model,
+    variables, batch)`, does more than one pass: it decodes or draws samples.
   """
 
-  def predict(state: TrainState, batch: Batch) -> Outputs:
+  def predict(
+    state: TrainState, batch: Batch, run: Callable[..., Outputs] = apply
+  ) -> Outputs:
     params = cast(state.params, compute_dtype)
-    outputs: Any = model.apply(
-      {'params': params, **state.collections}, batch, train=False
-    )
-    return outputs
+    return run(model, {'params': params, **state.collections}, batch)
 
   return predict

@@ -1,0 +1,213 @@
+"""Debian's packages: a description of each, and one line that sums it up.
+
+About 60,000 of them, in the English translation index of the package manager,
+which is read where it is installed
+(https://www.debian.org/doc/debian-policy/ch-controlfields.html#description).
+"""
+
+import dataclasses
+import functools
+import glob
+import hashlib
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from mmjax.data import splits, subwords
+from mmjax.data.dataset import SPLITS, Example, check_name
+from mmjax.data.subwords import Subwords
+from mmjax.types import InputError
+
+_INDEX = '*_i18n_Translation-en*'
+_HINT = 'run `apt-get -o Acquire::Languages=en update`'
+_HELPER = '/usr/lib/apt/apt-helper'
+_SPACE = re.compile(r'\s+')
+VIEWS = ('default', 'unseen')
+
+
+class Package(NamedTuple):
+  """A package's name, its line and its description."""
+
+  name: str
+  line: str
+  description: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Packages:
+  """The data set.
+
+  The split is fixed: by the MD5 of a package's name. But packages come in
+  families that share paragraphs. Views:
+
+    default: all packages of a split.
+    unseen: those of which no paragraph stands in a training package, which is
+      the honest test of summaries.
+  """
+
+  root: str = '/var/lib/apt/lists'
+  """Folder of the package manager's lists."""
+  cache: str = '~/.cache/mmjax'
+  """Folder for the vocabulary, which is learned once."""
+  vocabulary: int = 8192
+  """Token ids: byte-level BPE, learned from the training split."""
+  length: int = 128
+  """Tokens of a description, the rest is cut."""
+  line_length: int = 24
+  """Tokens of a line."""
+  train_on: Literal['train', 'train_and_validation'] = 'train'
+  """Whether 'train' leaves out 'validation', a seventh of it."""
+  on_error: Literal['raise', 'skip'] = 'raise'
+  """Nothing can be wrong with one package."""
+
+  @property
+  def classes(self) -> Mapping[str, Sequence[str]]:
+    """There are none."""
+    return {}
+
+  def check(self) -> None:
+    """Looks whether there is an index.
+
+    Raises:
+      InputError: there is none.
+    """
+    _files(self.root)
+
+  @property
+  def tokenizer(self) -> Subwords:
+    """Of the lines; learned at first, which takes some seconds.
+
+    Raises:
+      InputError: the vocabulary cannot be kept.
+    """
+    packages = _read(_files(self.root))
+    texts = [
+      f'{p.description}\n{p.line}'
+      for p in packages
+      if splits.split_of(p.name) == 'train'
+    ]
+    told = f'{self.vocabulary}\n' + '\n'.join(texts)
+    digest = hashlib.sha256(told.encode()).hexdigest()[:16]
+    name = f'packages-{self.vocabulary}-{digest}.json'
+    file = Path(self.cache).expanduser() / 'subwords' / name
+    if not file.exists():
+      try:
+        subwords.learn(texts, file, vocabulary=self.vocabulary)
+      except OSError as error:
+        raise InputError(
+          f'cannot keep a vocabulary in {self.cache}: {error}: name another '
+          'folder with --data.cache'
+        ) from error
+    return Subwords(file=str(file), length=self.line_length)
+
+  def source(self, split: str, view: str = 'default') -> Sequence[Example]:
+    """Packages of a split; the first call reads the index.
+
+    Raises:
+      InputError: there is no such split or view, or no index.
+    """
+    check_name('split of packages', split, SPLITS)
+    check_name('view of packages', view, VIEWS)
+    packages = _read(_files(self.root))
+    known: frozenset[str] = frozenset()
+    if view == 'unseen':
+      known = frozenset(
+        paragraph
+        for p in packages
+        if splits.is_in('train', p.name, train_on=self.train_on)
+        for paragraph in _paragraphs(p)
+      )
+    tokenizer = self.tokenizer
+    return [
+      {'package': p, 'tokenizer': tokenizer}
+      for p in packages
+      if splits.is_in(split, p.name, train_on=self.train_on)
+      and known.isdisjoint(_paragraphs(p))
+    ]
+
+  def prepare(
+    self, example: Example, rng: np.random.Generator | None
+  ) -> Example:
+    """One package; draws nothing.
+
+    Returns:
+      document int32 [length], the description; text int32 [line_length]; their
+      masks.
+    """
+    del rng
+    tokenizer, package = example['tokenizer'], example['package']
+    longer = dataclasses.replace(tokenizer, length=self.length)
+    document, document_mask = longer(package.description)
+    text, text_mask = tokenizer(package.line)
+    return {
+      'document': document,
+      'text': text,
+      'mask': {'document': document_mask, 'text': text_mask},
+    }
+
+
+def _paragraphs(package: Package) -> Sequence[str]:
+  return package.description.split('\n')
+
+
+def parse(lines: Iterator[str]) -> Iterator[Package]:
+  """Packages of an index; those without a description are left out."""
+  name = line = ''
+  paragraphs: list[str] = []
+
+  def found() -> Iterator[Package]:
+    texts = [_SPACE.sub(' ', text).strip() for text in paragraphs]
+    description = '\n'.join(text for text in texts if text)
+    if name and line and description:
+      yield Package(name, line, description)
+
+  for row in lines:
+    row = row.rstrip('\n')
+    if row.startswith('Package: '):
+      yield from found()
+      name, line, paragraphs = row.removeprefix('Package: '), '', []
+    elif row.startswith('Description-en: '):
+      line = _SPACE.sub(' ', row.removeprefix('Description-en: ')).strip()
+      paragraphs = ['']
+    elif row == ' .':
+      paragraphs.append('')
+    elif row.startswith(' ') and paragraphs:
+      paragraphs[-1] += row
+  yield from found()
+
+
+def _files(root: str) -> tuple[str, ...]:
+  folder = os.path.expanduser(root)
+  files = sorted(glob.glob(os.path.join(glob.escape(folder), _INDEX)))
+  if not files:
+    raise InputError(f'no index {folder}/{_INDEX}: {_HINT}')
+  return tuple(files)
+
+
+@functools.lru_cache(maxsize=2)
+def _read(files: tuple[str, ...]) -> Sequence[Package]:
+  found: dict[str, Package] = {}
+  for file in files:
+    for package in parse(iter(_text(file).splitlines())):
+      found.setdefault(package.name, package)
+  if not found:
+    raise InputError(f'no package is described in {", ".join(files)}')
+  return list(found.values())
+
+
+def _text(file: str) -> str:
+  if file.endswith('Translation-en'):
+    return Path(file).read_text(encoding='utf-8', errors='replace')
+  # Whatever it is compressed with, the package manager can read it.
+  try:
+    run = subprocess.run(
+      [_HELPER, 'cat-file', file], capture_output=True, check=True
+    )
+  except (OSError, subprocess.CalledProcessError) as error:
+    raise InputError(f'cannot read {file}: {error}') from error
+  return run.stdout.decode('utf-8', 'replace')

@@ -1,0 +1,106 @@
+"""What was said for the data set `Talking`, kept in files."""
+
+import functools
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Int16
+
+from mmjax.data import audio, espeak
+from mmjax.data.espeak import Phoneme, Request
+
+_TOGETHER = 100  # sentences that one process says
+
+
+class Said(NamedTuple):
+  """A sentence.
+
+  Attributes:
+    samples: at 16 kHz.
+    phonemes: its sounds and their times.
+  """
+
+  samples: Int16[np.ndarray, ' s']
+  phonemes: tuple[Phoneme, ...]
+
+
+class Sentences(NamedTuple):
+  """All of a cache.
+
+  Attributes:
+    samples: one sentence behind the other, at 16 kHz.
+    ends: where each ends.
+    phonemes: of each.
+  """
+
+  samples: Int16[np.ndarray, ' s']
+  ends: Sequence[int]
+  phonemes: Sequence[tuple[Phoneme, ...]]
+
+
+def prepare(requests: Sequence[Request], *, cache: str) -> str:
+  """Says what is not in the cache yet; returns the folder.
+
+  Raises:
+    InputError: the synthesiser is not installed.
+    OSError: the cache cannot be written.
+  """
+  digest = hashlib.sha256(json.dumps(requests).encode()).hexdigest()[:16]
+  folder = Path(cache).expanduser() / 'talking' / digest
+  if folder.exists():
+    return str(folder)
+  espeak.find_library()
+  part = folder.with_name(f'{digest}.{os.getpid()}')
+  part.mkdir(parents=True, exist_ok=True)
+  try:
+    _write(requests, part)
+    # Another process may have been faster.
+    if not folder.exists():
+      part.rename(folder)
+  finally:
+    shutil.rmtree(part, ignore_errors=True)
+  return str(folder)
+
+
+def read(folder: str, index: int) -> Said:
+  """One sentence."""
+  whole = _open(folder)
+  start = whole.ends[index - 1] if index else 0
+  samples = np.array(whole.samples[start : whole.ends[index]])
+  return Said(samples, whole.phonemes[index])
+
+
+def _write(requests: Sequence[Request], folder: Path) -> None:
+  parts = [
+    requests[i : i + _TOGETHER] for i in range(0, len(requests), _TOGETHER)
+  ]
+  ends, phonemes, total = [], [], 0
+  with (
+    ThreadPoolExecutor(os.cpu_count()) as pool,
+    (folder / 'samples').open('wb') as file,
+  ):
+    for spoken in pool.map(espeak.speak, parts):
+      for speech in spoken:
+        x = (speech.samples / 32768).astype(np.float32)
+        samples = audio.to_int16(audio.resample(x, speech.rate))
+        file.write(samples.tobytes())
+        total += samples.size
+        ends.append(total)
+        phonemes.append(speech.phonemes)
+  told = json.dumps({'ends': ends, 'phonemes': phonemes})
+  (folder / 'sentences.json').write_text(told)
+
+
+@functools.lru_cache(maxsize=4)
+def _open(folder: str) -> Sentences:
+  told = json.loads((Path(folder) / 'sentences.json').read_text())
+  samples = np.memmap(Path(folder) / 'samples', np.int16, 'r')
+  phonemes = [tuple(Phoneme(*p) for p in row) for row in told['phonemes']]
+  return Sentences(samples, told['ends'], phonemes)

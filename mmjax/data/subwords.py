@@ -1,0 +1,107 @@
+"""Frequent pieces of words as token ids: byte-level BPE, learned from texts."""
+
+import dataclasses
+import functools
+import os
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Bool, Int
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from mmjax.data.tokenizers import BEGIN, END, PAD
+from mmjax.types import InputError
+
+_SPECIAL = ('<pad>', '<begin>', '<end>', '<unknown>')
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Subwords:
+  """Text to the ids of a learned vocabulary, and back.
+
+  Ids: 0 pad, 1 begin, 2 end, 3 unknown (or masked), the others are pieces of
+  words; every text can be written with them. What does not fit is cut, and the
+  end token is always there. Neural Machine Translation of Rare Words with
+  Subword Units (https://arxiv.org/abs/1508.07909), on bytes, as in GPT-2.
+  """
+
+  file: str
+  """JSON of the tokenizers library that `learn` wrote."""
+  length: int = 64
+  """Tokens of every text, begin and end included; the rest is padding."""
+
+  def __post_init__(self):
+    if self.length < 3:
+      raise InputError(
+        f'length {self.length} is too short for text: begin and end take 2, '
+        'so give at least 3'
+      )
+
+  @property
+  def vocab_size(self) -> int:
+    """Number of different ids."""
+    return _read(self.file).get_vocab_size()
+
+  def __call__(
+    self, text: str
+  ) -> tuple[Int[np.ndarray, ' t'], Bool[np.ndarray, ' t']]:
+    """Ids of a text, padded to `length`, and which of them are real."""
+    text = unicodedata.normalize('NFC', text)
+    found = _read(self.file).encode(text, add_special_tokens=False).ids
+    ids = [BEGIN, *found[: self.length - 2], END]
+    row = np.full(self.length, PAD, np.int32)
+    row[: len(ids)] = ids
+    return row, np.arange(self.length) < len(ids)
+
+  def decode(self, ids: Int[np.ndarray, ' t']) -> str:
+    """Text up to the first end token."""
+    ids = np.asarray(ids)
+    ends = np.flatnonzero(ids == END)
+    ids = ids[: ends[0]] if ends.size else ids
+    return _read(self.file).decode(ids.tolist(), skip_special_tokens=True)
+
+
+def learn(
+  texts: Iterable[str], file: str | os.PathLike[str], *, vocabulary: int
+) -> None:
+  """Learns a vocabulary and writes it.
+
+  Args:
+    texts: to count pieces in; those of the training split.
+    file: JSON that is written whole or not at all.
+    vocabulary: number of ids, or fewer where the texts do not have so many.
+
+  Raises:
+    InputError: `vocabulary` has no room for the bytes.
+  """
+  alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+  least = len(alphabet) + len(_SPECIAL)
+  if vocabulary < least:
+    raise InputError(f'vocabulary {vocabulary} is less than {least}')
+  tokenizer = Tokenizer(models.BPE(unk_token=_SPECIAL[3]))
+  tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+  tokenizer.decoder = decoders.ByteLevel()
+  trainer = trainers.BpeTrainer(
+    vocab_size=vocabulary,
+    special_tokens=list(_SPECIAL),
+    initial_alphabet=alphabet,
+    show_progress=False,
+  )
+  texts = (unicodedata.normalize('NFC', text) for text in texts)
+  tokenizer.train_from_iterator(texts, trainer)
+  path = Path(file)
+  path.parent.mkdir(parents=True, exist_ok=True)
+  # Several processes may learn the same at once.
+  part = path.with_name(f'{path.name}.{os.getpid()}')
+  tokenizer.save(str(part))
+  part.replace(path)
+
+
+@functools.lru_cache(maxsize=8)
+def _read(file: str) -> Tokenizer:
+  try:
+    return Tokenizer.from_file(file)
+  except Exception as error:  # The library raises nothing narrower.
+    raise InputError(f'{file} is no tokenizer: {error}') from error
