@@ -2,8 +2,13 @@
 
 Writes a random BERT of that size once, then loads it in new processes, mmjax
 and transformers in turns; transformers is left out where it is not installed.
-Memory is how much the process's peak grows while it loads, over the size of the
-file. Linux only.
+
+transformers maps the file and reads nothing of it before it is used; mmjax has
+read it all, as its kernels lie the other way around. So there are two times:
+until `load` returns, with all that runs in the background, and until each
+parameter was summed, too. Both are in seconds of the clock and of processors.
+`process` is a whole one on the clock: start, imports, loading, summing. Memory
+is how much the process's peak grows, over the size of the file. Linux only.
 
   python benchmarks/load.py [--turns 5]
 """
@@ -15,7 +20,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -39,29 +46,45 @@ CONFIG = {
 PROGRAMS = {
   'mmjax': """
 import jax
+import numpy as np
 from mmjax import pretrained
 jax.devices()
 def load():
   return jax.block_until_ready(pretrained.load({!r}).params)
+def touch(params):
+  for x in jax.tree.leaves(params):
+    np.asarray(x).sum()
 """,
   'transformers': """
 import torch, transformers
 from transformers import AutoModel
 import transformers.models.bert.modeling_bert
+transformers.utils.logging.disable_progress_bar()
 def load():
   return AutoModel.from_pretrained({!r})
+def touch(model):
+  for x in model.parameters():
+    x.data.sum()
 """,
 }
 MEASURE = """
-import json, re, time
-def peak():
+import gc, json, re, time
+def now():
   status = open('/proc/self/status').read()
-  return int(re.search(r'VmHWM:\\s+(\\d+) kB', status)[1]) * 1024
-before, start = peak(), time.perf_counter()
+  peak = int(re.search(r'VmHWM:\\s+(\\d+) kB', status)[1]) * 1024
+  return time.perf_counter(), time.process_time(), peak
+gc.collect()  # what the imports left
+start = now()
 kept = load()
-seconds = time.perf_counter() - start
-print(json.dumps({'seconds': seconds, 'bytes': peak() - before}))
+loaded = now()
+touch(kept)
+touched = now()
+def since(end):
+  found = [b - a for a, b in zip(start, end)]
+  return dict(zip(('seconds', 'processor', 'bytes'), found))
+print(json.dumps({'loaded': since(loaded), 'touched': since(touched)}))
 """
+COLUMNS = ('seconds', 'processor', 'bytes')
 
 
 def write(folder: Path) -> int:
@@ -82,6 +105,14 @@ def write(folder: Path) -> int:
   return sum(x.size for x in leaves.values())
 
 
+def measure(program: str) -> dict[str, Any]:
+  """Runs a program in a process of its own."""
+  start = time.perf_counter()
+  printed = subprocess.check_output([sys.executable, '-c', program + MEASURE])
+  found = json.loads(printed.splitlines()[-1])
+  return {**found, 'process': time.perf_counter() - start}
+
+
 def main() -> None:
   """Prints the table and one JSON line."""
   parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -92,24 +123,25 @@ def main() -> None:
     for name, text in PROGRAMS.items()
     if importlib.util.find_spec(name)
   }
-  found: dict[str, list[dict[str, float]]] = {name: [] for name in programs}
+  found: dict[str, list[dict[str, Any]]] = {name: [] for name in programs}
   with tempfile.TemporaryDirectory() as folder:
     parameters = write(Path(folder))
     size = (Path(folder) / 'model.safetensors').stat().st_size
     for _ in range(args.turns):
       for name, text in programs.items():
-        run = subprocess.run(
-          [sys.executable, '-c', text.format(folder) + MEASURE],
-          stdout=subprocess.PIPE,
-          check=True,
-        )
-        found[name].append(json.loads(run.stdout.splitlines()[-1]))
-  what = f'{parameters:,} parameters, {size / 2**20:.0f} MiB'
-  print(f'| {what} | seconds | memory / size of the file |\n|---|---|---|')
+        found[name].append(measure(text.format(folder)))
+  print(f'{parameters:,} parameters, {size / 2**20:.0f} MiB\n')
+  print('| | until | seconds | of processors | memory / file | process |')
+  print('|---|---|---|---|---|---|')
   for name, rows in found.items():
-    seconds = statistics.median(row['seconds'] for row in rows)
-    memory = max(row['bytes'] for row in rows) / size
-    print(f'| {name} | {seconds:.2f} | {memory:.2f} |')
+    whole = statistics.median(row['process'] for row in rows)
+    for until in ('loaded', 'touched'):
+      clock, processor, memory = (
+        statistics.median(row[until][column] for row in rows)
+        for column in COLUMNS
+      )
+      cells = f'{clock:.2f} | {processor:.2f} | {memory / size:.2f}'
+      print(f'| {name} | {until} | {cells} | {whole:.2f} |')
   print(json.dumps({'size': size, **found}))
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import jax
 
 from mmjax.train import distributed, processes, topologies
-from mmjax.train.config import load_config
+from mmjax.train.config import load_config, split_argument
 from mmjax.train.errors import RunError, Stopped
 from mmjax.train.interrupt import preemptible
 from mmjax.train.loop import evaluate_last, train
@@ -99,7 +99,10 @@ def _topology(own: argparse.Namespace) -> topologies.Topology:
 def add_options(parser: argparse.ArgumentParser) -> None:
   """Adds the options that are not the config's."""
   parser.add_argument(
-    '--config', type=Path, help='file with get_config(), as in configs/'
+    '--config',
+    type=Path,
+    metavar='FILE[:ARGUMENT]',
+    help='file with get_config(), as in configs/, and what that is given',
   )
   parser.add_argument(
     '--workdir', type=Path, help='folder of the run: logs, checkpoints, report'
@@ -156,7 +159,8 @@ def _main(argv: list[str]) -> int:
   if own.evaluate:
     results = evaluate_last(config, own.workdir)
   else:
-    results = train(config, own.workdir, source=own.config, argv=argv)
+    source, _ = split_argument(own.config)
+    results = train(config, own.workdir, source=source, argv=argv)
   # JSON has no NaN, which a number over no examples is.
   finite = {k: v if math.isfinite(v) else None for k, v in results.items()}
   if processes.is_first():

@@ -32,6 +32,8 @@ PARAMETERS = {
   'talking': 1_020_212,
   'vowels': 72_777,
 }
+# They are given a checkpoint, and tested with a tiny one: clip_finetune_test.
+WITH_ARGUMENT = ('clip_finetune',)
 # What is generated at first and kept; a little of it is enough here.
 OPTIONS = {'talking': ['--data.sentences', '8', '--data.evaluated', '8']}
 # They need data that is installed beside mmjax, and stamps are decoded at
@@ -59,7 +61,8 @@ ENCODERS = {
 
 
 def test_every_config_is_in_the_table():
-  assert {path.stem for path in FOLDER.glob('*.py')} == set(PARAMETERS)
+  names = {path.stem for path in FOLDER.glob('*.py')}
+  assert names == {*PARAMETERS, *WITH_ARGUMENT}
 
 
 @pytest.mark.parametrize('name', NAMES)

@@ -21,7 +21,8 @@ MAY_IMPORT = {
   'mmjax.fusion': BASE | {'mmjax.layers'},
   'mmjax.decoders': BASE | {'mmjax.layers'},
   'mmjax.models': BASE
-  | {'mmjax.layers', 'mmjax.encoders', 'mmjax.fusion', 'mmjax.decoders'},
+  | {'mmjax.paths', 'mmjax.layers', 'mmjax.encoders', 'mmjax.fusion'}
+  | {'mmjax.decoders'},
   'mmjax.pretrained': BASE
   | {'mmjax.paths', 'mmjax.data', 'mmjax.layers', 'mmjax.encoders'}
   | {'mmjax.fusion', 'mmjax.decoders', 'mmjax.models'},

@@ -57,12 +57,45 @@ def mel_filter_bank(
   low, high = hz_to_mel(np.array([fmin, fmax], np.float64))
   edges = mel_to_hz(np.linspace(low, high, mels + 2))
   bins = np.linspace(0, sample_rate / 2, n_fft // 2 + 1)
+  area = (edges[2:] - edges[:-2]) / 2
+  return _triangles(edges, bins) / area
+
+
+def htk_filter_bank(
+  *,
+  sample_rate: int = 16_000,
+  n_fft: int = 512,
+  mels: int = 64,
+  fmin: float = 0.0,
+  fmax: float | None = None,
+) -> Float[np.ndarray, 'frequencies mels']:
+  """Triangles of height 1 on HTK's mel scale, straight in Hz, one a column.
+
+  `2595 log10(1 + hz / 700)`; torchaudio's default. The HTK Book, section 5.4
+  (https://htk.eng.cam.ac.uk/docs/docs.shtml).
+
+  Args:
+    sample_rate: samples per second.
+    n_fft: length of the Fourier transform in samples.
+    mels: number of filters.
+    fmin: lowest frequency in Hz.
+    fmax: highest frequency in Hz; None is half the sample rate.
+  """
+  fmax = sample_rate / 2 if fmax is None else fmax
+  if not 0 <= fmin < fmax:
+    raise ValueError(f'fmin {fmin} is not below fmax {fmax}')
+  low, high = (2595 * np.log10(1 + hz / 700) for hz in (fmin, fmax))
+  edges = 700 * (10 ** (np.linspace(low, high, mels + 2) / 2595) - 1)
+  return _triangles(edges, np.linspace(0, sample_rate / 2, n_fft // 2 + 1))
+
+
+def _triangles(edges: np.ndarray, bins: np.ndarray) -> np.ndarray:
+  """Each rises from one edge to the next, and falls to the one after it."""
   width = np.diff(edges)
   slope = edges[None, :] - bins[:, None]
   rising = -slope[:, :-2] / width[:-1]
   falling = slope[:, 2:] / width[1:]
-  area = (edges[2:] - edges[:-2]) / 2
-  return np.maximum(0.0, np.minimum(rising, falling)) / area
+  return np.maximum(0.0, np.minimum(rising, falling))
 
 
 def kaldi_filter_bank(

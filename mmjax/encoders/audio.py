@@ -4,13 +4,13 @@ from typing import Literal
 
 import flax.linen as nn
 import jax.numpy as jnp
-import numpy as np
 from einops import rearrange, repeat
 from jaxtyping import Array, Bool, Float
 
 from mmjax.encoders.sequence import SequenceEncoder
 from mmjax.layers.embed import PatchProjection, SinCosPositions
 from mmjax.layers.kaldi import KaldiMel
+from mmjax.layers.patches import windows
 from mmjax.layers.spectrogram import LogMel
 from mmjax.masking import present
 from mmjax.types import Tokens
@@ -95,9 +95,9 @@ class AudioSpectrogramTransformer(SequenceEncoder):
     fill = max(0, (grid[0] - 1) * step + time - x.shape[1])
     x = jnp.pad(x, ((0, 0), (0, fill), (0, 0)))
     real = jnp.pad(real, ((0, 0), (0, fill)))
-    x = _windows(x, grid[0], time, step, axis=1)
-    x = _windows(x, grid[1], height, rise, axis=3)
-    real = _windows(real, grid[0], time, step, axis=1).any(axis=2)
+    x = windows(x, grid[0], time, step, axis=1)
+    x = windows(x, grid[1], height, rise, axis=3)
+    real = windows(real, grid[0], time, step, axis=1).any(axis=2)
     x = rearrange(x, 'b f p m q -> b f m (p q)')
     real = repeat(real, 'b f -> b f m', m=grid[1])
     if self.order == 'frequency':
@@ -126,12 +126,3 @@ class AudioSpectrogramTransformer(SequenceEncoder):
       jnp.concatenate([first, x], axis=1),
       jnp.concatenate([repeat(here, 'b -> b n', n=count), real], axis=1),
     )
-
-
-def _windows(x: Array, count: int, size: int, stride: int, *, axis: int):
-  """Splits an axis into `count` windows, and the places in each."""
-  if size == stride:
-    x = x[(slice(None),) * axis + (slice(count * size),)]
-    return x.reshape(*x.shape[:axis], count, size, *x.shape[axis + 1 :])
-  where = np.arange(count)[:, None] * stride + np.arange(size)[None]
-  return jnp.take(x, where, axis=axis)

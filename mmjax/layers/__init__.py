@@ -5,6 +5,7 @@ from mmjax.layers.bert import BertEmbedding, NoPositions
 from mmjax.layers.cache import Slots
 from mmjax.layers.convolution import ConvBlock, MaskedConv
 from mmjax.layers.cross import CrossBlock, CrossTransformer
+from mmjax.layers.decibels import DecibelMel
 from mmjax.layers.doors import SeriesDoor, TextDoor
 from mmjax.layers.embed import (
   ByteEmbedding,
@@ -16,6 +17,7 @@ from mmjax.layers.embed import (
   SinCosPositions,
   StoredPositions,
 )
+from mmjax.layers.feature_fusion import AttentionalFusion
 from mmjax.layers.histogram import color_histogram
 from mmjax.layers.kaldi import KaldiMel
 from mmjax.layers.norms import BatchNorm, GroupNorm
@@ -30,21 +32,25 @@ from mmjax.layers.pooling import (
   MeanPool,
   NthToken,
   SideBySide,
+  UnitLength,
 )
 from mmjax.layers.recurrence import GRU, LSTM
 from mmjax.layers.rotary import Llama3Scaling, Rotary
 from mmjax.layers.space_time import SpaceTimeTransformer
 from mmjax.layers.spectrogram import LogMel, power_spectrogram
 from mmjax.layers.style import Style, gelu, quick_gelu
+from mmjax.layers.swin import SwinTransformer
 from mmjax.layers.transformer import Block, Mlp, Transformer
 from mmjax.layers.waveform import ConvPositions, WaveformDoor
 from mmjax.layers.whisper import WhisperMel
+from mmjax.layers.windows import WindowBlock
 from mmjax.layers.words import FromArray, WordEmbedding
 
 __all__ = [
   'GRU',
   'LSTM',
   'AttentionPool',
+  'AttentionalFusion',
   'BatchNorm',
   'BertEmbedding',
   'Block',
@@ -53,6 +59,7 @@ __all__ = [
   'ConvPositions',
   'CrossBlock',
   'CrossTransformer',
+  'DecibelMel',
   'DensePool',
   'FirstToken',
   'FirstTokens',
@@ -82,10 +89,13 @@ __all__ = [
   'SpaceTimeTransformer',
   'StoredPositions',
   'Style',
+  'SwinTransformer',
   'TextDoor',
   'Transformer',
+  'UnitLength',
   'WaveformDoor',
   'WhisperMel',
+  'WindowBlock',
   'WordEmbedding',
   'color_histogram',
   'dot_product_attention',

@@ -28,14 +28,16 @@ def dot_product_attention(
   key: Float[Array, 'b k m h'],
   value: Float[Array, 'b k m h'],
   mask: Bool[Array, '#b #k #n m'] | None = None,
+  bias: Float[Array, '#b #k n m'] | None = None,
 ) -> Float[Array, 'b k n h']:
-  """Computes `softmax(query keyᵀ / sqrt(h)) value` over the real keys.
+  """Computes `softmax(query keyᵀ / sqrt(h) + bias) value` over the real keys.
 
   Args:
     query: what asks.
     key: what is compared with the queries.
     value: what is averaged.
     mask: True where a query may look at a key; everywhere by default.
+    bias: added to the scores, if given.
 
   Returns:
     The averages. A query that may look at nothing gets zeros.
@@ -44,6 +46,8 @@ def dot_product_attention(
   """
   scale = query.shape[-1] ** -0.5
   logits = jnp.einsum('bknh,bkmh->bknm', query * scale, key)
+  if bias is not None:
+    logits = logits + bias.astype(logits.dtype)
   if mask is None:
     mask = jnp.ones((1, 1, 1, logits.shape[-1]), bool)
   return jnp.einsum('bknm,bkmh->bknh', masked_softmax(logits, mask), value)
@@ -79,6 +83,7 @@ class MultiHeadAttention(nn.Module):
     mask: Bool[Array, '#b #k #n m'] | None = None,
     places: Int[Array, '#b n'] | None = None,
     slots: Slots | None = None,
+    bias: Float[Array, '#b #k n m'] | None = None,
   ) -> Float[Array, 'b n d']:
     """Lets each position of `x` gather from `context` (from `x` if None).
 
@@ -88,6 +93,7 @@ class MultiHeadAttention(nn.Module):
       mask: True where a position may look; over all slots if there are some.
       places: where `x` stands, for rotary positions; 0, 1, ... if None.
       slots: where `x` stands in the cache of those before it.
+      bias: added to the scores, if given.
 
     Raises:
       ValueError: `heads` does not divide the width, or `kv_heads` the heads.
@@ -132,7 +138,9 @@ class MultiHeadAttention(nn.Module):
       key, value = (
         jnp.repeat(y, self.heads // kv_heads, axis=1) for y in (key, value)
       )
-    y = self.attend(query, key, value, mask)
+    # An implementation that knows of no biases serves all that has none.
+    extra = {} if bias is None else {'bias': bias}
+    y = self.attend(query, key, value, mask, **extra)
     y = checkpoint_name(rearrange(y, 'b k n h -> b n k h'), 'attended')
     return nn.DenseGeneral(
       width, axis=(-2, -1), use_bias='out' in self.biases, name='out'

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from mmjax.layers.attention import MultiHeadAttention
 from mmjax.layers.style import Style
 from mmjax.layers.transformer import Mlp
-from mmjax.masking import masked_mean, where_real
+from mmjax.masking import full_precision, masked_mean, where_real
 from mmjax.types import Tokens
 
 
@@ -123,6 +123,20 @@ class SideBySide(nn.Module):
   def __call__(self, tokens: Tokens) -> Float[Array, 'b e']:
     """Concatenates what they give."""
     return jnp.concatenate([pool(tokens) for pool in self.pools], axis=-1)
+
+
+class UnitLength(nn.Module):
+  """Another pooling's vector, divided by its length."""
+
+  pool: nn.Module = MeanPool()
+  """`Tokens -> [b d]`."""
+
+  def __call__(self, tokens: Tokens) -> Float[Array, 'b d']:
+    """Divides, in full precision; zero stays zero."""
+    x = full_precision(self.pool(tokens))
+    square = (x**2).sum(-1, keepdims=True)
+    # The square root has no gradient at zero.
+    return x / jnp.sqrt(jnp.maximum(square, 1e-24))
 
 
 class DensePool(nn.Module):

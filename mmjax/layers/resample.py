@@ -26,14 +26,18 @@ def resample_bicubic(
 
 
 def cubic_weights(
-  old: int, new: int, *, antialias: bool = False
+  old: int, new: int, *, antialias: bool = False, corners: bool = False
 ) -> Float[np.ndarray, 'new old']:
   """What each of the old places adds to each of the new ones.
 
-  Keys, Cubic Convolution Interpolation (https://doi.org/10.1109/TASSP.1981.1163711),
-  whose free number is -3/4 in PyTorch, but -1/2 where it is antialiased.
+  With `corners` the first and the last places of both lie on each other, else
+  the borders do, half a step outside of them. Keys, Cubic Convolution
+  Interpolation (https://doi.org/10.1109/TASSP.1981.1163711), whose free number
+  is -3/4 in PyTorch, but -1/2 where it is antialiased.
   """
   centers = (np.arange(new) + 0.5) * (old / new) - 0.5
+  if corners:
+    centers = np.arange(new) * ((old - 1) / max(new - 1, 1))
   if antialias:
     # Beyond the border there is nothing: the rest counts for more.
     spread = max(old / new, 1)

@@ -5,6 +5,7 @@ from mmjax.models.fused import Fused
 from mmjax.models.generative import Generative
 from mmjax.models.heads import Head, OrdinalHead
 from mmjax.models.language import LanguageModel
+from mmjax.models.lora import LoRA
 from mmjax.models.masked import Masked
 from mmjax.models.matched import Matched
 from mmjax.models.task_weights import TaskWeights
@@ -16,6 +17,7 @@ __all__ = [
   'Generative',
   'Head',
   'LanguageModel',
+  'LoRA',
   'Masked',
   'Matched',
   'OrdinalHead',

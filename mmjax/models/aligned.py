@@ -25,12 +25,16 @@ class Alignment(nn.Module):
   max_scale: float = 100.0
   """What the scale never exceeds, as in CLIP
   (https://arxiv.org/abs/2103.00020)."""
+  own_scales: bool = False
+  """Whether each modality has a learned scale of its own, for its similarities
+  to all of another one, as in LAION's CLAP (https://arxiv.org/abs/2211.06687).
+  The common one then is their geometric mean."""
 
   @nn.compact
   def __call__(self, tokens: Mapping[str, Tokens]) -> Outputs:
     """Computes `embeddings` and the learned scalars in `shared`.
 
-    The scale is kept as its logarithm. An absent modality embeds to zero.
+    Scales are kept as their logarithms. An absent modality embeds to zero.
     """
     embeddings = {}
     for name, pool in self.pools.items():
@@ -42,15 +46,25 @@ class Alignment(nn.Module):
       norm = jnp.sqrt(jnp.maximum((x**2).sum(-1, keepdims=True), 1e-12))
       embeddings[name] = where_real(x / norm, present(tokens[name].mask))
     init = nn.initializers.constant
-    log_scale = self.param('log_scale', init(math.log(self.scale)), ())
     bias = jnp.zeros(())
     if self.bias is not None:
       bias = self.param('bias', init(self.bias), ())
-    scale = jnp.exp(jnp.minimum(log_scale, math.log(self.max_scale)))
-    return {
-      'embeddings': embeddings,
-      'shared': {'logit_scale': scale, 'logit_bias': bias},
+    shared = {**self._scales(), 'logit_bias': bias}
+    return {'embeddings': embeddings, 'shared': shared}
+
+  def _scales(self) -> dict[str, Any]:
+    init = nn.initializers.constant(math.log(self.scale))
+    most = math.log(self.max_scale)
+    if not self.own_scales:
+      log_scale = self.param('log_scale', init, ())
+      return {'logit_scale': jnp.exp(jnp.minimum(log_scale, most))}
+    logs = {
+      name: jnp.minimum(self.param(f'{name}_log_scale', init, ()), most)
+      for name in self.pools
     }
+    common = jnp.exp(sum(logs.values()) / len(logs))
+    own = {name: jnp.exp(x) for name, x in logs.items()}
+    return {'logit_scale': common, 'logit_scales': own}
 
 
 class Aligned(nn.Module):

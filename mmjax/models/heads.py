@@ -25,6 +25,8 @@ class Head(nn.Module):
   """Probability of zeroing a feature in training."""
   norm: bool = True
   """Whether a LayerNorm stands in front of the linear layer."""
+  use_bias: bool = True
+  """Whether the last linear layer has a bias."""
 
   @nn.compact
   def __call__(
@@ -39,7 +41,9 @@ class Head(nn.Module):
     x = nn.Dropout(self.dropout, deterministic=not train)(x)
     # Near zero, so that training starts from the uniform distribution.
     init = nn.initializers.normal(0.01)
-    x = nn.Dense(self.classes, kernel_init=init, name='logits')(x)
+    x = nn.Dense(
+      self.classes, use_bias=self.use_bias, kernel_init=init, name='logits'
+    )(x)
     return full_precision(x)
 
 

@@ -67,7 +67,8 @@ class Contrastive:
   """InfoNCE in both directions, for each of several pairs of modalities.
 
   CLIP's loss (https://arxiv.org/abs/2103.00020, figure 3) with the model's
-  learned temperature `outputs['shared']['logit_scale']`.
+  learned temperature `outputs['shared']['logit_scale']`; with
+  `logit_scales`, each direction with that of the modality that looks.
   """
 
   pairs: Pairs
@@ -85,19 +86,21 @@ class Contrastive:
     Raises:
       ValueError: the model embeds no such modality.
     """
-    scale = outputs['shared']['logit_scale']
+    shared = outputs['shared']
     same = None if self.same is None else batch[self.same]
     terms = {}
     for pair in self.pairs:
       left, right, real, weight = _pair(outputs, batch, pair)
 
-      def cross_entropy(rows, columns, real=real):
+      def cross_entropy(name, rows, columns, real=real):
+        scale = shared.get('logit_scales', {}).get(name, shared['logit_scale'])
         side = _compare(rows, columns, real, same, axis_name)
         logits = jnp.where(side.allowed, scale * side.similarity, -jnp.inf)
         own = jnp.where(side.own, scale * side.similarity, 0.0).sum(axis=1)
         return jax.nn.logsumexp(logits, axis=1) - own
 
-      loss = (cross_entropy(left, right) + cross_entropy(right, left)) / 2
+      loss = cross_entropy(pair[0], left, right)
+      loss = (loss + cross_entropy(pair[1], right, left)) / 2
       terms['_'.join(pair)] = Term(loss, weight)
     return terms
 

@@ -134,43 +134,48 @@ def _architecture(
   offset: int = 0,
   blocks: Any = None,
 ) -> Architecture:
-  segments = c.type_vocab_size
-  encoder = TextTransformer(
+  encoder = text_encoder(c, offset=offset)
+  if 'logits' not in heads:
+    heads = {**heads, 'sentence_embeds': Pooled(pool=MeanPool())}
+  length = c.max_position_embeddings - offset
+  return Architecture(
+    model=alone('text', encoder, heads),
+    rows=[*rows, *encoder_rows(c, prefix, blocks=blocks)],
+    inputs={'text': shape(1, length, dtype=jnp.int32)},
+    name_outputs=single_outputs,
+    text=TextProcessor(length=length, pad=c.pad_token_id),
+    ignore=_IGNORE if 'logits' in heads else (*_IGNORE, r'^classifier'),
+  )
+
+
+def text_encoder(c: Settings, *, offset: int = 0) -> TextTransformer:
+  """The encoder; the first `offset` positions are of no place."""
+  return TextTransformer(
     **c.transformer(order='post', last_norm=False),
     embed=BertEmbedding(
       embed=ByteEmbedding(vocabulary=c.vocab_size),
       positions=LearnedPositions(
         length=c.max_position_embeddings, offset=offset
       ),
-      segments=segments,
+      segments=c.type_vocab_size,
       epsilon=c.layer_norm_eps,
     ),
     positions=NoPositions(),
   )
-  if 'logits' not in heads:
-    heads = {**heads, 'sentence_embeds': Pooled(pool=MeanPool())}
-  model = alone('text', encoder, heads)
+
+
+def encoder_rows(c: Settings, prefix: str, *, blocks: Any = None) -> list[Row]:
+  """The encoder's tensors, which have this before their names."""
   table = [
     Row('embeddings.word_embeddings.weight', 'embed/embed/table'),
     Row('embeddings.position_embeddings.weight', 'embed/positions/table'),
     *norm('embeddings.LayerNorm', 'embed/norm'),
     *(blocks or _bert_rows)(c),
   ]
-  if segments:
+  if c.type_vocab_size:
     key = 'embeddings.token_type_embeddings.weight'
     table.append(Row(key, 'embed/segment_table'))
-  length = c.max_position_embeddings - offset
-  return Architecture(
-    model=model,
-    rows=[
-      *rows,
-      *unroll(under(prefix, 'encoders_text/', table), c.num_hidden_layers),
-    ],
-    inputs={'text': shape(1, length, dtype=jnp.int32)},
-    name_outputs=single_outputs,
-    text=TextProcessor(length=length, pad=c.pad_token_id),
-    ignore=_IGNORE if 'logits' in heads else (*_IGNORE, r'^classifier'),
-  )
+  return unroll(under(prefix, 'encoders_text/', table), c.num_hidden_layers)
 
 
 def _pooler(

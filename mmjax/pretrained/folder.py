@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import safe_open
 from safetensors.numpy import save_file
 
+from mmjax.pretrained.mapped import MappedFile
 from mmjax.types import InputError
 
 WEIGHTS = 'model.safetensors'
@@ -57,19 +57,26 @@ def read_json(path: Path) -> dict[str, Any]:
   Raises:
     InputError: the file is no JSON object.
   """
-  if not path.exists():
-    return {}
-  try:
-    found = json.loads(path.read_text('utf-8'))
-  except ValueError as error:
-    raise InputError(f'{path} is not JSON: {error}') from error
+  found = _read(path) if path.exists() else {}
   if not isinstance(found, dict):
     raise InputError(f'{path} is not a JSON object')
   return found
 
 
+def read_list(path: Path) -> list[dict[str, Any]]:
+  """A list of JSON objects; empty if there is no such file.
+
+  Raises:
+    InputError: the file is no such list.
+  """
+  found = _read(path) if path.exists() else []
+  if not (isinstance(found, list) and all(isinstance(x, dict) for x in found)):
+    raise InputError(f'{path} is not a list of JSON objects')
+  return found
+
+
 class Tensors(Mapping[str, np.ndarray]):
-  """The tensors of a folder; each is read when it is asked for.
+  """The tensors of a folder; each is a view on the file.
 
   Names that TensorFlow's BERT left in old files are read as those of today.
   """
@@ -98,30 +105,26 @@ class Tensors(Mapping[str, np.ndarray]):
         files = [folder / WEIGHTS]
     if not files or not files[0].exists():
       raise InputError(_without_weights(folder))
-    self._file_of: dict[str, Any] = {}
+    self._file_of: dict[str, MappedFile] = {}
     self._key_of: dict[str, str] = {}
     for file in files:
-      try:
-        opened = safe_open(file, 'numpy')
-      except Exception as error:
-        raise InputError(f'{file} cannot be read: {error}') from error
-      for key in opened.keys():  # noqa: SIM118
+      opened = MappedFile(file)
+      for key in opened:
         name = _OLD.sub(lambda found: _NEW[found[0]], key)
         self._file_of[name] = opened
         self._key_of[name] = key
 
   def __getitem__(self, key: str) -> np.ndarray:
-    """Reads a tensor."""
-    return self._file_of[key].get_tensor(self._key_of[key])
+    """Maps a tensor; see `MappedFile`."""
+    return self._file_of[key][self._key_of[key]]
 
   def __contains__(self, key: object) -> bool:
-    """Whether there is such a tensor; none is read."""
+    """Whether there is such a tensor; none is mapped."""
     return key in self._file_of
 
   def shape(self, key: str) -> tuple[int, ...]:
-    """The shape of a tensor, which is not read."""
-    found = self._file_of[key].get_slice(self._key_of[key])
-    return tuple(found.get_shape())
+    """The shape of a tensor, which is not mapped."""
+    return self._file_of[key].shape(self._key_of[key])
 
   def __iter__(self) -> Iterator[str]:
     """Their names."""
@@ -141,6 +144,13 @@ def write_folder(
   (folder / 'config.json').write_text(f'{text}\n')
   # PyTorch is the layout, not a program that is needed.
   save_file(tensors, folder / WEIGHTS, metadata={'format': 'pt'})
+
+
+def _read(path: Path) -> Any:
+  try:
+    return json.loads(path.read_text('utf-8'))
+  except ValueError as error:
+    raise InputError(f'{path} is not JSON: {error}') from error
 
 
 def _without_weights(folder: Path) -> str:

@@ -1,4 +1,5 @@
-"""GPT-2 of transformers: `GPT2Model` and `GPT2LMHeadModel`.
+"""GPT-2 of transformers: `GPT2Model`, `GPT2LMHeadModel` and the classifier
+of texts, `GPT2ForSequenceClassification`.
 
 https://github.com/huggingface/transformers/blob/main/src/transformers/models/gpt2/modeling_gpt2.py
 """

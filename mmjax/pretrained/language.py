@@ -7,6 +7,8 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from mmjax.encoders import TextTransformer
+from mmjax.layers import LastToken
+from mmjax.models.heads import Head
 from mmjax.models.language import LanguageModel
 from mmjax.pretrained.architecture import (
   Architecture,
@@ -21,12 +23,14 @@ from mmjax.pretrained.texts import TextProcessor
 from mmjax.types import InputError, Outputs
 
 _HEAD = 'lm_head'
+_CLASSIFIER = 'score'
 # Ends of the names of classes that have one.
 _WITH_HEAD = ('ForCausalLM', 'LMHeadModel')
 DEFAULTS = {
   'architectures': (),
   'eos_token_id': None,
   'pad_token_id': None,
+  'id2label': (0, 1),
 }
 
 
@@ -39,7 +43,9 @@ def language(
   *,
   ignore: Sequence[str] = (),
 ) -> Architecture:
-  """The architecture around an encoder, with the output layer if there is one.
+  """The architecture around an encoder, and what stands on it if anything does.
+
+  That is the output layer, or a classifier of texts by their last real token.
 
   Args:
     c: the checkpoint's config.
@@ -62,6 +68,12 @@ def language(
       table += dense(_HEAD, 'head', bias=False)
     model = LanguageModel(encoders={'text': encoder}, head=head)
     name_outputs, generate = _language_outputs, continue_texts
+  elif f'{_CLASSIFIER}.weight' in names:
+    head = Head(
+      classes=len(c.id2label), pool=LastToken(), norm=False, use_bias=False
+    )
+    table += dense(_CLASSIFIER, 'heads_logits/logits', bias=False)
+    model = alone('text', encoder, {'logits': head})
   length = c.max_position_embeddings
   return Architecture(
     model=model,

@@ -1,6 +1,7 @@
 """Llama of transformers and what is built like it: Mistral and Qwen2.
 
-`*Model` and `*ForCausalLM`; SmolLM and TinyLlama are Llamas.
+`*Model`, `*ForCausalLM` and `*ForSequenceClassification`; SmolLM and TinyLlama
+are Llamas.
 
 https://github.com/huggingface/transformers/blob/main/src/transformers/models/llama/modeling_llama.py
 """

@@ -5,7 +5,12 @@ from typing import Any
 
 from tokenizers import AddedToken, Tokenizer, processors
 
-_ALIASES = {'distilbert': 'bert', 'electra': 'bert', 'mobilebert': 'bert'}
+_ALIASES = {
+  'clap': 'roberta',
+  'distilbert': 'bert',
+  'electra': 'bert',
+  'mobilebert': 'bert',
+}
 # Names of classes that take any tokenizer.
 _GENERIC = ('', 'pretrained', 'tokenizersbackend')
 _ANGLES = {

@@ -9,24 +9,20 @@ from typing import Any
 
 import flax.linen as nn
 import jax
+import numpy as np
 
 from mmjax.models import Aligned
-from mmjax.paths import first_match, named_leaves
+from mmjax.paths import named_leaves
 from mmjax.pretrained.architecture import Architecture
-from mmjax.pretrained.folder import (
-  Tensors,
-  find_folder,
-  read_json,
-  write_folder,
-)
+from mmjax.pretrained.checkpoint import find, untouched
+from mmjax.pretrained.folder import Tensors, read_json, write_folder
 from mmjax.pretrained.generation import (
   Options,
   continue_texts,
   stream_texts,
 )
-from mmjax.pretrained.images import ImageProcessor
-from mmjax.pretrained.known import KNOWN
-from mmjax.pretrained.preprocess import Preprocess, processor_config
+from mmjax.pretrained.preprocess import Preprocess
+from mmjax.pretrained.sentences import copy_sentences
 from mmjax.pretrained.table import export_rows
 from mmjax.pretrained.variables import load_variables
 from mmjax.types import Batch, InputError
@@ -137,7 +133,9 @@ class Pretrained:
     return jax.jit(run)
 
 
-def load(name: str | Path, *, sharding: Any = None) -> Pretrained:
+def load(
+  name: str | Path, *, sharding: Any = None, image_size: int | None = None
+) -> Pretrained:
   """Loads a checkpoint in the Hugging Face format.
 
   Args:
@@ -145,45 +143,27 @@ def load(name: str | Path, *, sharding: Any = None) -> Pretrained:
       hub.
     sharding: where parameters go: a `Sharding`, or `(path, shape) -> Sharding`;
       the default device if None. They are read one by one.
+    image_size: side of the pictures in pixels, if not as the checkpoint says;
+      learned positions are resampled for it.
 
   Raises:
     InputError: the folder, its architecture or its tensors are not what is
       known here; the message lists them.
   """
-  folder = find_folder(name)
-  if not (folder / 'config.json').exists():
-    raise InputError(f'{folder} has no config.json')
-  config = read_json(folder / 'config.json')
-  kind = config.get('model_type')
-  if kind not in KNOWN:
-    raise InputError(
-      f'{folder}/config.json: model_type {kind!r} is not one of {sorted(KNOWN)}'
-    )
-  tensors = Tensors(folder)
-  known = KNOWN[kind]
-  processor: Any = ImageProcessor()
-  if known.processor is not None:
-    processor = known.processor(config).read(processor_config(folder))
-  architecture = known.build(config, list(tensors), processor)
-  collections = load_variables(architecture, tensors, folder, sharding)
+  found = find(name, image_size=image_size)
+  collections = load_variables(
+    found.architecture, Tensors(found.source), found.source, sharding
+  )
   params = collections.pop('params')
-  text = architecture.text
-  if text is not None:
-    text = text.read(folder, read_json(folder / 'tokenizer_config.json'))
   return Pretrained(
-    model=architecture.model,
+    model=found.model,
     params=params,
     collections=collections,
-    preprocess=Preprocess(
-      image=architecture.image,
-      text=text,
-      audio=architecture.audio,
-      video=architecture.video,
-    ),
-    config=config,
-    architecture=architecture,
-    source=folder,
-    generation=generation_config(config, folder),
+    preprocess=found.preprocess,
+    config=found.config,
+    architecture=found.architecture,
+    source=found.source,
+    generation=generation_config(found.config, found.source),
   )
 
 
@@ -203,15 +183,21 @@ def export(loaded: Pretrained, folder: str | Path) -> None:
   config = {k: v for k, v in loaded.config.items() if k != 'torch_dtype'}
   source = Tensors(loaded.source)
   ignored = {
-    key: source[key]
-    for key in source
-    if first_match(architecture.ignore, key) is not None
+    # No view on a file that may be the one that is written.
+    key: np.array(source[key])
+    for key in untouched(
+      architecture,
+      source,
+      read_json(loaded.source / 'config.json'),
+      loaded.config,
+    )
   }
   write_folder(folder, {**config, 'dtype': dtype}, {**ignored, **tensors})
   for file in sorted(loaded.source.iterdir()):
     kept = file.suffix in ('.json', '.txt', '.model')
     if kept and not (folder / file.name).exists() and 'index' not in file.name:
       shutil.copy(file, folder / file.name)
+  copy_sentences(loaded.source, folder)
 
 
 def generation_config(

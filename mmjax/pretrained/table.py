@@ -6,7 +6,7 @@ table that loads right writes right, too.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from einops import rearrange
 
 from mmjax.layers.attention import PROJECTIONS
 from mmjax.paths import first_match, near
+from mmjax.pretrained.copying import own_copy
 from mmjax.types import InputError
 
 
@@ -177,12 +178,13 @@ def load_rows(
   Args:
     rows: the table, unrolled.
     tensors: name -> tensor; each is taken once.
-    shapes: path -> what has the `shape` of the parameter.
+    shapes: path -> what has the `shape` and `dtype` of the parameter.
     ignore: patterns of the names of tensors that no parameter is made of.
     source: where the tensors come from, for errors.
 
   Yields:
-    Path and array of each parameter.
+    Path and array of each parameter, which is no view. The largest come first:
+    they stand in memory twice when nothing else does.
 
   Raises:
     InputError: tensors are missing, left over or of another shape.
@@ -190,9 +192,11 @@ def load_rows(
   problems = _complaints(rows, tensors, shapes, ignore)
   if problems:
     raise InputError(f'{source}: ' + '; '.join(problems))
-  for row in rows:
+  shape_of = _shape_of(tensors)
+  for row in sorted(rows, key=lambda row: -math.prod(shape_of(row.key))):
     found = row.load(np.asarray(tensors[row.key]), _wanted(row, shapes))
-    yield from zip(row.paths, found, strict=True)
+    for path, x in zip(row.paths, found, strict=True):
+      yield path, own_copy(x, shapes[path].dtype)
 
 
 def export_rows(
@@ -231,9 +235,7 @@ def _complaints(
 def _misfits(
   rows: Sequence[Row], tensors: Mapping[str, Any], shapes: Mapping[str, Any]
 ) -> list[str]:
-  """What is wrong with shapes; files tell them without reading a tensor."""
-  shape_of: Any = getattr(tensors, 'shape', lambda key: np.shape(tensors[key]))
-  problems = []
+  problems, shape_of = [], _shape_of(tensors)
   for row in rows:
     if row.key not in tensors:
       continue
@@ -248,6 +250,11 @@ def _misfits(
       expected = row.export(leaves).shape
       problems.append(f'{row.key} is {shape} instead of {expected}')
   return problems
+
+
+def _shape_of(tensors: Any) -> Callable[[str], tuple[int, ...]]:
+  """Shapes by name; files tell them without reading a tensor."""
+  return getattr(tensors, 'shape', lambda key: np.shape(tensors[key]))
 
 
 def _wanted(row: Row, shapes: Mapping[str, Any]) -> list[tuple[int, ...]]:

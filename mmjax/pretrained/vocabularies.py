@@ -110,6 +110,13 @@ def _clip(vocab: Path, merges: Path, special: Any, config: Any) -> Tokenizer:
       pre_tokenizers.ByteLevel(add_prefix_space=False),
     ]
   )
+  made.decoder = decoders.Sequence(
+    [
+      decoders.ByteLevel(),
+      decoders.Replace('</w>', ' '),
+      decoders.Strip(' ', 0, 1),
+    ]
+  )
   add_special(made, special)
   return wrap(made, special['bos'], special['eos'])
 

@@ -1,4 +1,6 @@
-"""wav2vec 2.0 of transformers: `Wav2Vec2Model` and `Wav2Vec2ForCTC`.
+"""wav2vec 2.0 of transformers, and HuBERT, which is built like it.
+
+`*Model`, `*ForCTC` and `*ForSequenceClassification`.
 
 Of those that were trained without a mask (`feat_extract_norm` is `group`) a
 batch gives what each of its clips gives alone: padding is never seen.
@@ -11,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmjax.encoders import WaveformTransformer
-from mmjax.layers import ConvPositions, WaveformDoor
-from mmjax.models.heads import TokenHead
+from mmjax.layers import ConvPositions, DensePool, MeanPool, WaveformDoor
+from mmjax.models.heads import Head, TokenHead
 from mmjax.pretrained.architecture import (
   Architecture,
   Settings,
@@ -44,7 +46,12 @@ DEFAULTS = {
   'do_stable_layer_norm': False,
   'add_adapter': False,
   'adapter_attn_dim': None,
+  'use_weighted_layer_sum': False,
+  'classifier_proj_size': 256,
+  'id2label': (0, 1),
 }
+# What HuBERT can leave out, and what it can put in.
+HUBERT = {'feat_proj_layer_norm': True, 'conv_pos_batch_norm': False}
 _NORMS: dict[str, Any] = {'group': 'first', 'layer': 'each'}
 _SPLIT = 'encoder.pos_conv_embed.conv.'
 # Magnitude and direction of a kernel, as PyTorch 2 and 1 call them.
@@ -60,15 +67,46 @@ def wav2vec2(
 ) -> Architecture:
   """The architecture of a wav2vec 2.0.
 
-  Args:
-    config: the checkpoint's `config.json`.
-    names: of its tensors.
-    audio: what its preprocessor says.
-
   Raises:
     InputError: it has adapters, or a norm that is not known here.
   """
-  c = Settings(config, DEFAULTS)
+  return _architecture(Settings(config, DEFAULTS), names, audio, 'wav2vec2.')
+
+
+def hubert(
+  config: Mapping[str, Any], names: Sequence[str], audio: AudioProcessor
+) -> Architecture:
+  """The architecture of a HuBERT.
+
+  Raises:
+    InputError: as for a wav2vec 2.0, or its norms are others.
+  """
+  c = Settings(config, {**DEFAULTS, **HUBERT})
+  for name, known in HUBERT.items():
+    if getattr(c, name) != known:
+      raise InputError(
+        f'config.json: {name} is {getattr(c, name)!r}, known is {known!r}'
+      )
+  return _architecture(c, names, audio, 'hubert.')
+
+
+def audio_processor(config: Mapping[str, Any]) -> AudioProcessor:
+  """What transformers does where the folder does not say."""
+  del config
+  return AudioProcessor()
+
+
+def _architecture(
+  c: Settings, names: Sequence[str], audio: AudioProcessor, start: str
+) -> Architecture:
+  """The architecture of either.
+
+  Args:
+    c: the checkpoint's `config.json`.
+    names: of its tensors.
+    audio: what its preprocessor says.
+    start: of the names of the encoder's tensors, if something stands on it.
+  """
   if c.add_adapter or c.adapter_attn_dim is not None:
     raise InputError('config.json: adapters are not known here')
   if c.feat_extract_norm not in _NORMS:
@@ -76,7 +114,7 @@ def wav2vec2(
       f'config.json: feat_extract_norm is {c.feat_extract_norm!r}, known are '
       f'{sorted(_NORMS)}'
     )
-  prefix = common_prefix(names, 'wav2vec2.')
+  prefix = common_prefix(names, start)
   stable = c.do_stable_layer_norm
   door: Any = WaveformDoor(
     widths=tuple(c.conv_dim),
@@ -102,11 +140,7 @@ def wav2vec2(
     epsilon=c.layer_norm_eps,
     mask_token=f'{prefix}masked_spec_embed' in names,
   )
-  heads: dict[str, Any] = {}
-  rows: list[Row] = []
-  if 'lm_head.weight' in names:
-    heads['logits'] = TokenHead(classes=c.vocab_size)
-    rows += dense('lm_head', 'heads_logits/logits')
+  heads, rows = _head(c, names)
   table = [
     *_frame_rows(c),
     *_position_rows(c, names),
@@ -129,10 +163,25 @@ def wav2vec2(
   )
 
 
-def audio_processor(config: Mapping[str, Any]) -> AudioProcessor:
-  """What transformers does where the folder does not say."""
-  del config
-  return AudioProcessor()
+def _head(
+  c: Settings, names: Sequence[str]
+) -> tuple[dict[str, Any], list[Row]]:
+  if 'lm_head.weight' in names:
+    head = TokenHead(classes=c.vocab_size)
+    return {'logits': head}, dense('lm_head', 'heads_logits/logits')
+  if 'classifier.weight' not in names:
+    return {}, []
+  if c.use_weighted_layer_sum:
+    raise InputError('config.json: use_weighted_layer_sum is not known here')
+  # Projected and averaged, which is the same as averaged and projected.
+  pool = DensePool(
+    pool=MeanPool(), width=c.classifier_proj_size, activation=None
+  )
+  head = Head(classes=len(c.id2label), pool=pool, norm=False)
+  return {'logits': head}, [
+    *dense('projector', 'heads_logits/pool/dense'),
+    *dense('classifier', 'heads_logits/logits'),
+  ]
 
 
 def _frame_rows(c: Settings) -> list[Row]:

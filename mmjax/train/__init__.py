@@ -11,6 +11,7 @@ from mmjax.train.optimizer import (
   Lion,
   Optimizer,
 )
+from mmjax.train.saved import read_variables
 from mmjax.train.schedules import Constant, Cosine, Linear, Rsqrt
 from mmjax.train.state import TrainState, make_init
 from mmjax.train.step import Objective, make_predict, make_train_step
@@ -37,4 +38,5 @@ __all__ = [
   'make_init',
   'make_predict',
   'make_train_step',
+  'read_variables',
 ]

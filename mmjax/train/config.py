@@ -8,6 +8,7 @@ is the field of the very module that will run.
 import dataclasses
 import difflib
 import importlib.util
+import inspect
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -89,6 +90,9 @@ class Config:
   """`params -> scalar`, added to the loss once: L1 or L2."""
   warm_start: WarmStart = WarmStart()
   """Start from another run's parameters."""
+  start: Any = None
+  """Start from parameters of something else: `mmjax.train.start.Start`, such as
+  `pretrained.FromCheckpoint`."""
   steps: int = 1000
   """Steps of training."""
   batch_size: int = 128
@@ -146,6 +150,10 @@ class Config:
       raise ValueError(
         f'optimizer {self.optimizer!r} has no build() and schedule()'
       )
+    if self.start is not None and self.warm_start.workdir is not None:
+      raise ValueError(
+        f'warm_start.workdir {self.warm_start.workdir} and start are both given'
+      )
     for name in ('watchdog_seconds', 'profile', 'peak_flops'):
       if (getattr(self, name) or 0) < 0:
         raise ValueError(f'{name} {getattr(self, name)} is negative')
@@ -158,7 +166,8 @@ def load_config(path: Path, args: Sequence[str] = ()) -> Config:
   """Reads a config file and applies command-line options to it.
 
   Args:
-    path: Python file that defines `get_config() -> Config`.
+    path: Python file that defines `get_config() -> Config`; behind a colon what
+      `get_config` is given, as in `configs/clip_finetune.py:runs/clip`.
     args: options such as `['--optimizer.peak-lr', '3e-4']`.
 
   Returns:
@@ -169,11 +178,20 @@ def load_config(path: Path, args: Sequence[str] = ()) -> Config:
     SystemExit: an option is unknown or its value of the wrong type (code 2), or
       help was asked for (code 0); said on the terminal.
   """
-  module = _import(path)
+  file, argument = split_argument(path)
+  module = _import(file)
   if not hasattr(module, 'get_config'):
-    raise InputError(f'{path} defines no get_config()')
+    raise InputError(f'{file} defines no get_config()')
+  given = () if argument is None else (argument,)
   try:
-    default = module.get_config()
+    inspect.signature(module.get_config).bind(*given)
+  except TypeError as error:
+    raise InputError(
+      f'{path}: get_config{inspect.signature(module.get_config)} is given what '
+      f'stands behind the colon of {file}:ARGUMENT: {error}'
+    ) from error
+  try:
+    default = module.get_config(*given)
   except ValueError as error:
     raise InputError(f'{path}: {error}') from error
   if not args:
@@ -188,6 +206,17 @@ def load_config(path: Path, args: Sequence[str] = ()) -> Config:
     )
   except ValueError as error:
     raise InputError(str(error)) from error
+
+
+def split_argument(path: Path) -> tuple[Path, str | None]:
+  """The config's file, and what stands behind a colon after it.
+
+  Example:
+    >>> split_argument(Path('configs/clip_finetune.py:runs/clip'))[1]
+    'runs/clip'
+  """
+  file, end, argument = str(path).partition('.py:')
+  return (Path(f'{file}.py'), argument) if end else (path, None)
 
 
 def _import(path: Path) -> Any:

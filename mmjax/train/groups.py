@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -40,13 +40,17 @@ class Groups:
   """Pattern -> factor of the rate from one block down to the one below; what
   stands before the blocks counts as one more. `rates` multiply this."""
   frozen: tuple[str, ...] = ()
-  """Patterns of what does not learn: no update, no optimiser memory."""
+  """Patterns of what does not learn: no gradient, no update, no optimiser
+  memory."""
+  only: tuple[str, ...] = ()
+  """Patterns of what alone learns, `frozen` aside; everything if empty."""
 
   def __post_init__(self):
     """Checks patterns and ranges."""
     check_patterns('rates', [*self.rates])
     check_patterns('layer_decay', [*self.layer_decay])
     check_patterns('frozen', self.frozen)
+    check_patterns('only', self.only)
     for pattern, rate in self.rates.items():
       if rate <= 0:
         raise ValueError(
@@ -56,16 +60,26 @@ class Groups:
       if not 0 < decay <= 1:
         raise ValueError(f'layer_decay {pattern!r} {decay} is not in (0, 1]')
 
+  @property
+  def learns(self) -> Callable[[Any], Any] | None:
+    """`trainable`, or None where everything learns."""
+    return self.trainable if self.frozen or self.only else None
+
   def trainable(self, params: Any) -> Any:
     """True for each leaf that learns.
 
     Raises:
-      InputError: a pattern of `frozen` matches no parameter.
+      InputError: a pattern of `frozen` or `only` matches no parameter.
     """
-    require_matches('frozen', self.frozen, [*named_leaves(params)])
-    return map_named(
-      lambda name, _: first_match(self.frozen, name) is None, params
-    )
+    names = [*named_leaves(params)]
+    require_matches('frozen', self.frozen, names)
+    require_matches('only', self.only, names)
+
+    def learns(name, _):
+      chosen = not self.only or first_match(self.only, name) is not None
+      return chosen and first_match(self.frozen, name) is None
+
+    return map_named(learns, params)
 
   def multipliers(self, params: Any) -> Any:
     """What each leaf's learning rate is multiplied by.
@@ -103,7 +117,7 @@ class Groups:
 
     Frozen leaves are hidden from `tx`: their gradients count in no norm.
     """
-    if self.frozen:
+    if self.learns is not None:
       tx = optax.partition(
         {'learns': tx, 'frozen': optax.set_to_zero()}, self._labels
       )

@@ -17,8 +17,9 @@ from mmjax.train.logs import Logs, say
 from mmjax.train.program import Program, make_program
 from mmjax.train.report import draw_figures, write_report
 from mmjax.train.run import Run
+from mmjax.train.start import Plan, plan_start
 from mmjax.train.state import TrainState
-from mmjax.train.warm_start import Plan, plan_warm_start
+from mmjax.train.warm_start import plan_warm_start
 from mmjax.train.watchdog import Watchdog
 from mmjax.types import InputError
 
@@ -47,7 +48,9 @@ def train(
   """
   program = make_program(config)
   _check_same_run(config, workdir)
-  warm = plan_warm_start(config.warm_start, program.state.params, workdir)
+  warm = plan_start(config.start, program.state, workdir)
+  if warm is None:
+    warm = plan_warm_start(config.warm_start, program.state.params, workdir)
   with disk_errors(workdir), Watchdog(config.watchdog_seconds) as watchdog:
     workdir.mkdir(parents=True, exist_ok=True)
     _write_config(config, workdir, source=source, argv=argv)

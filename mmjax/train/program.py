@@ -94,6 +94,8 @@ def make_program(
     compute_dtype=dtype,
     accumulate=config.accumulate,
     ema_decay=config.ema_decay,
+    # An optimiser of one's own may have no groups.
+    learns=getattr(getattr(config.optimizer, 'groups', None), 'learns', None),
   )
   batch = _batch_shapes(config)
   config.balance.check(batch)

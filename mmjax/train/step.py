@@ -58,6 +58,7 @@ def make_train_step(
   compute_dtype: Any = jnp.float32,
   accumulate: int = 1,
   ema_decay: float = 0.0,
+  learns: Callable[[Any], Any] | None = None,
 ) -> Callable[[TrainState, Batch, PRNGKeyArray], tuple[TrainState, Metrics]]:
   """Makes the pure function that does one step of training.
 
@@ -81,6 +82,8 @@ def make_train_step(
     accumulate: number of micro-batches that the model takes one by one; the
       gradients are those of the whole batch.
     ema_decay: of the moving average of the parameters; 0 keeps none.
+    learns: parameters -> True for each that the optimiser moves; of the others
+      no gradient is computed. All of them if None.
 
   Returns:
     `step(state, batch, key) -> (state, metrics)`, where `key` is the run's root
@@ -109,6 +112,12 @@ def make_train_step(
       batch = function(batch, keys)
 
     def forward(params, batch: Batch):
+      if learns is not None:
+        params = jax.tree.map(
+          lambda x, on: x if on else jax.lax.stop_gradient(x),
+          params,
+          learns(params),
+        )
       rows = batch['index'].shape[0]
       with (
         activations.split_by_example(mesh, rows),

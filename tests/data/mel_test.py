@@ -37,6 +37,23 @@ def test_filters_are_those_of_librosa(rate, n_fft, n_mels, fmin, fmax):
   np.testing.assert_allclose(got, want.T, atol=1e-12)
 
 
+def test_filters_of_htk_are_those_of_librosa():
+  want = librosa.filters.mel(
+    sr=48_000,
+    n_fft=1024,
+    n_mels=64,
+    fmin=50.0,
+    fmax=14_000.0,
+    htk=True,
+    norm=None,
+    dtype=np.float64,
+  )
+  got = mel.htk_filter_bank(
+    sample_rate=48_000, n_fft=1024, mels=64, fmin=50.0, fmax=14_000.0
+  )
+  np.testing.assert_allclose(got, want.T, atol=1e-12)
+
+
 @pytest.mark.parametrize('window', [None, 400, 401])
 @pytest.mark.parametrize('length', [11_200, 11_199, 700])
 def test_spectrogram_is_that_of_scipy(window, length):

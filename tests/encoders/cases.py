@@ -10,18 +10,22 @@ from mmjax.encoders.audio_convnet import AudioConvNet, WaveformConvNet
 from mmjax.encoders.bag import BagOfVectors
 from mmjax.encoders.convnet import ConvNet
 from mmjax.encoders.convolutional import ConvolutionalEncoder
+from mmjax.encoders.htsat import HTSAT
 from mmjax.encoders.image import ViT
 from mmjax.encoders.recurrent import Recurrent
 from mmjax.encoders.resnet import ResNet
 from mmjax.encoders.sensor import SensorTransformer
 from mmjax.encoders.speech import SpeechTransformer
+from mmjax.encoders.swin import Swin
 from mmjax.encoders.tabular import TabularEncoder
 from mmjax.encoders.text import TextTransformer
 from mmjax.encoders.video import VideoTransformer
 from mmjax.encoders.waveform import WaveformTransformer
 from mmjax.layers.bert import BertEmbedding, NoPositions
+from mmjax.layers.decibels import DecibelMel
 from mmjax.layers.doors import SeriesDoor, TextDoor
 from mmjax.layers.embed import LearnedPositions, NgramEmbedding
+from mmjax.layers.feature_fusion import AttentionalFusion
 from mmjax.layers.kaldi import KaldiMel
 from mmjax.layers.norms import BatchNorm, GroupNorm
 from mmjax.layers.rotary import Rotary
@@ -34,6 +38,16 @@ SMALL = {'width': 16, 'depth': 1, 'heads': 2}
 MEL = LogMel(n_fft=256, hop=80, mels=16)
 FOUR_GROUPS = GroupNorm(groups=4)
 TUBELETS = {**SMALL, 'width': 24, 'tubelet': (2, 4)}
+# Sixteen frames, of which the longest clip has three times as many.
+DECIBELS = {
+  'sample_rate': 8_000,
+  'n_fft': 64,
+  'hop': 40,
+  'mels': 8,
+  'fmax': 4_000.0,
+  'length': 600,
+}
+STAGES = {'width': 6, 'depths': (2, 1), 'heads': (1, 3), 'window': 3}
 CHANNELS = SeriesDoor(mean=(1.0, 2.0, 3.0), std=(4.0, 5.0, 6.0))
 
 ENCODERS = {
@@ -44,6 +58,7 @@ ENCODERS = {
   'convnet_image': ConvNet(widths=(8, 8)),
   'resnet_image': ResNet(layers=(1, 1), width=8, norm=FOUR_GROUPS),
   'batchnorm_image': ResNet(layers=(1,), width=8, norm=BatchNorm()),
+  'swin_image': Swin(patch_size=2, **STAGES),
   'text': TextTransformer(embed=NgramEmbedding(buckets=64), **SMALL),
   'causal_text': TextTransformer(
     causal=True, scan=True, remat='projections', **SMALL
@@ -86,6 +101,15 @@ ENCODERS = {
     first_tokens=('class_token', 'distillation_token'),
     positions=LearnedPositions(),
     **SMALL,
+  ),
+  'htsat_audio': HTSAT(spectrogram=DecibelMel(**DECIBELS), size=16, **STAGES),
+  'fused_htsat_audio': HTSAT(
+    spectrogram=DecibelMel(**DECIBELS, views=True),
+    size=16,
+    patch_size=(4, 4),
+    stride=(2, 2),
+    fusion=AttentionalFusion(reduction=2),
+    **STAGES,
   ),
   'convnet_audio': AudioConvNet(spectrogram=MEL, widths=(8,), norm=FOUR_GROUPS),
   'waveform_audio': WaveformConvNet(widths=(8, 8), norm=FOUR_GROUPS),

@@ -23,7 +23,7 @@ POOLS = [FirstToken(), LastToken(), MeanPool(), AttentionPool(heads=2)]
 QUICK = (
   'image', 'convolutional_image', 'convnet_image', 'resnet_image', 'text',
   'causal_text', 'rotary_text', 'bag_text', 'recurrent_text', 'audio',
-  'convnet_audio', 'sensor', 'factorised_video', 'tabular',
+  'htsat_audio', 'convnet_audio', 'sensor', 'factorised_video', 'tabular',
 )  # fmt: skip
 
 

@@ -35,6 +35,24 @@ def test_attention_is_its_formula(rng):
   np.testing.assert_allclose(got, want, atol=1e-6)
 
 
+def test_a_bias_is_added_to_the_scores(rng):
+  # To a score, another feature adds the product of its query and its key.
+  query, key, value = rng.normal(size=(3, 2, 3, 4, 8)).astype(np.float32)
+  places = rng.normal(size=(3, 4, 4)).astype(np.float32)
+  got = dot_product_attention(
+    *(jnp.asarray(x) for x in (query, key, value)),
+    bias=jnp.asarray(places)[None],
+  )
+  one_hot = np.broadcast_to(np.eye(4, dtype=np.float32), (2, 3, 4, 4))
+  root = np.sqrt(8)
+  wide_query = np.concatenate([query / root, np.stack([places] * 2)], axis=-1)
+  wide_key = np.concatenate([key, one_hot], axis=-1)
+  want = _numpy_attention(
+    wide_query * np.sqrt(12), wide_key, value, np.ones((2, 4, 4), bool)
+  )
+  np.testing.assert_allclose(got, want, atol=1e-6)
+
+
 def test_multi_head_attention_is_a_sum_over_heads(rng):
   x = rng.normal(size=(2, 4, 6)).astype(np.float32)
   context = rng.normal(size=(2, 5, 10)).astype(np.float32)

@@ -71,6 +71,22 @@ def test_the_scale_starts_as_given_and_never_exceeds_100(rng):
   np.testing.assert_allclose(shared['logit_scale'], 100, rtol=1e-6)
 
 
+def test_each_modality_may_have_a_scale_of_its_own(rng):
+  model = Alignment(
+    pools={'image': MeanPool(), 'text': MeanPool()}, width=4, own_scales=True
+  )
+  mask = jnp.ones((1, 2), bool)
+  x = Tokens(jnp.asarray(rng.normal(size=(1, 2, 3)), jnp.float32), mask)
+  tokens = {'image': x, 'text': x}
+  params = model.init(jax.random.key(0), tokens)['params']
+  assert 'log_scale' not in params
+  params |= {'image_log_scale': jnp.log(4.0), 'text_log_scale': jnp.log(9.0)}
+  shared = model.apply({'params': params}, tokens)['shared']
+  own = shared['logit_scales']
+  np.testing.assert_allclose([own['image'], own['text']], [4, 9], rtol=1e-6)
+  np.testing.assert_allclose(shared['logit_scale'], 6, rtol=1e-6)
+
+
 def _fused(**more):
   return Fused(
     encoders=ENCODERS,

@@ -107,6 +107,24 @@ def test_negatives_come_from_all_devices_and_so_do_gradients(rng, kind):
   )
 
 
+def test_each_direction_may_have_its_own_scale(rng):
+  outputs, batch = _case(rng)
+  objective = Contrastive(pairs=PAIR)
+
+  def loss(image, text):
+    scales = {'image': jnp.float32(image), 'text': jnp.float32(text)}
+    shared = {**outputs['shared'], 'logit_scales': scales}
+    found = objective({**outputs, 'shared': shared}, batch)
+    return found['image_text'].loss[REAL]
+
+  want = objective(outputs, batch)['image_text'].loss[REAL]
+  np.testing.assert_allclose(loss(7.0, 7.0), want, rtol=1e-6)
+  # The two directions are added, so that each sees its own scale alone.
+  both = loss(3.0, 5.0) + loss(5.0, 3.0)
+  np.testing.assert_allclose(both, loss(3.0, 3.0) + loss(5.0, 5.0), rtol=1e-5)
+  assert (np.abs(loss(3.0, 5.0) - loss(5.0, 3.0)) > 1e-3).any()
+
+
 def test_several_pairs_are_several_terms(rng):
   outputs, batch = _case(rng)
   outputs['embeddings']['audio'] = outputs['embeddings']['image']

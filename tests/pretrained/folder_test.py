@@ -177,6 +177,15 @@ def test_heads_that_are_not_read_and_buffers_are_no_error(folder, whole):
   _same(pretrained.load(_write(folder, {**whole, **surplus})), want)
 
 
+def test_a_folder_may_be_exported_over_itself(folder, whole):
+  buffer = {'embeddings.position_ids': np.arange(10)[None]}
+  loaded = pretrained.load(_write(folder, {**whole, **buffer}))
+  pretrained.export(loaded, folder)
+  for key, want in {**whole, **buffer}.items():
+    np.testing.assert_array_equal(load_file(folder / WEIGHTS)[key], want)
+  _same(pretrained.load(folder), loaded)
+
+
 def _shard(folder, whole):
   """Two files and an index in place of the one."""
   keys = sorted(whole)

@@ -18,10 +18,11 @@ from tests.pretrained import references
 FIXTURES = Path(__file__).with_name('fixtures')
 # One for each table and head; the live test has them all.
 NAMES = (
-  'ast', 'bert', 'clip', 'deit_teacher', 'dinov2_registers', 'distilbert',
-  'gpt2_language', 'llama_language', 'mistral', 'qwen2', 'resnet_classifier',
-  'roberta_classifier', 'siglip', 'videomae', 'vit_classifier', 'wav2vec2_ctc',
-  'whisper_language',
+  'ast', 'bert', 'clap', 'clip', 'deit_teacher', 'dinov2_registers',
+  'distilbert', 'gpt2_language', 'hubert_classifier', 'llama_language',
+  'mistral', 'qwen2', 'qwen2_classifier', 'resnet_classifier',
+  'roberta_classifier', 'siglip', 'videomae', 'vit_classifier',
+  'wav2vec2_ctc', 'whisper_language',
 )  # fmt: skip
 
 
@@ -41,7 +42,7 @@ def main():
 
 def write(folder, case):
   """The checkpoint, a batch, and its outputs where they mean something."""
-  case.model.save_pretrained(folder)
+  case.save(folder)
   with torch.no_grad():
     found = case.model(**case.inputs)
   arrays = {}

@@ -39,7 +39,7 @@ CASES = dict(_cases())
 def _loaded(name, which, folder):
   case = CASES[name](which)
   case = case._replace(batch=jax.tree.map(jnp.asarray, case.batch))
-  case.model.save_pretrained(folder)
+  case.save(folder)
   return case, pretrained.load(folder)
 
 

@@ -141,6 +141,7 @@ def test_what_is_frozen_neither_moves_nor_costs_memory(rng, params):
   [
     {'rates': {'encoders_txt/': 0.1}},
     {'frozen': ('encoders_txt/',)},
+    {'only': ('encoders_txt/',)},
     {'layer_decay': {'encoders_txt/': 0.9}},
   ],
 )

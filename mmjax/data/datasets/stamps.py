@@ -11,7 +11,7 @@ import logging
 import multiprocessing
 import os
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -70,6 +70,12 @@ class Stamps:
   """Tokens of the text array, begin and end included."""
   audio_seconds: float = 3.0
   """Length of the audio array at 16 kHz; longer speech is cut."""
+  tokenizer: Any = None
+  """`text -> (ids [t], mask [t])`, such as `pretrained.TokensFor`; the bytes of
+  the text if None."""
+  resize: Any = None
+  """What makes pictures equal in size at last, such as `pretrained.PixelsFor`;
+  a square of `image_size` if None."""
   augment: tuple[Transform, ...] = ()
   """What happens to pictures in training, first to last."""
   default_rate: float = 0.25
@@ -129,7 +135,7 @@ class Stamps:
     """
     check_name('split of stamps', split, SPLITS)
     check_name('view of stamps', view, VIEWS)
-    directory = self._prepared()
+    directory = self.prepared()
     cached = 'test' if split == 'test' else 'train'
     stamps = [
       (index, stamp)
@@ -152,10 +158,11 @@ class Stamps:
     """Arrays of one row.
 
     Returns:
-      image uint8 [image_size image_size 3]; text int32 [text_length]; audio
-      float32 [audio_length]; their masks; label int32; language int32, of the
-      speech, -1 where there is none; pool, the same; group int32, equal where
-      language and text are (or as the view says).
+      image uint8 [image_size image_size 3], or as `resize` says; text int32
+      [text_length], or as `tokenizer` says; audio float32 [audio_length]; their
+      masks; label int32; language int32, of the speech, -1 where there is none;
+      pool, the same; group int32, equal where language and text are (or as the
+      view says).
     """
     stamp, group = example['stamp'], example['group']
     written, spoken = example['text'], example['audio']
@@ -173,7 +180,7 @@ class Stamps:
         written or '', stamp.texts[written] if written else stamp.name
       )
     return {
-      'image': self._image(stamp, rng),
+      'image': self.picture(stamp, rng),
       'text': text,
       'audio': sound,
       'mask': {
@@ -210,21 +217,24 @@ class Stamps:
   def _text(
     self, stamp: Stamp, language: str | None
   ) -> tuple[np.ndarray, np.ndarray]:
-    ids, mask = ByteTokenizer(length=self.text_length)(
-      stamp.texts[language] if language else ''
-    )
+    tokenizer = self.tokenizer or ByteTokenizer(length=self.text_length)
+    ids, mask = tokenizer(stamp.texts[language] if language else '')
     return (ids, mask) if language else (ids * 0, mask & False)
 
-  def _image(self, stamp: Stamp, rng: np.random.Generator | None) -> np.ndarray:
+  def picture(
+    self, stamp: Stamp, rng: np.random.Generator | None
+  ) -> np.ndarray:
+    resize = self.resize or Resize(size=self.image_size)
     if stamp.image is None:
-      return np.zeros((self.image_size, self.image_size, 3), np.uint8)
+      side = self.image_size
+      return resize(np.zeros((side, side, 3), np.uint8), None)
     image = stamp.image
     if rng is not None:
       for transform in self.augment:
         image = transform(image, rng)
-    return Resize(size=self.image_size)(image, None)
+    return resize(image, None)
 
-  def _prepared(self) -> str:
+  def prepared(self) -> str:
     """Folder of the decoded stamps; tells what could not be decoded."""
     listing = stamps_files.scan(self.root, categories=self.categories)
     try:

@@ -22,6 +22,7 @@ class Case(NamedTuple):
       std of our encoder.
     outputs: our name -> the other's output.
     masks: our name -> which rows of it mean something.
+    extractor: what prepares its inputs, where the model depends on that.
   """
 
   model: Any
@@ -29,6 +30,13 @@ class Case(NamedTuple):
   inputs: Mapping[str, Any]
   outputs: Mapping[str, Callable[[Any], Any]]
   masks: Mapping[str, np.ndarray] = {}
+  extractor: Any = None
+
+  def save(self, folder):
+    """Writes the checkpoint."""
+    self.model.save_pretrained(folder)
+    if self.extractor is not None:
+      self.extractor.save_pretrained(folder)
 
 
 def randomize(model, seed, scale=0.1):

@@ -47,6 +47,8 @@ def _case(family, sizes, kind, i, name):
     max_position_embeddings=64,
     bos_token_id=1,
     eos_token_id=2,
+    pad_token_id=0,
+    num_labels=4,
   )
   return language(getattr(hf, f'{family}{kind}'), config, i, name)
 
@@ -55,6 +57,9 @@ def _pair(family, sizes):
   name = family.lower()
   return {
     name: lambda i: _case(family, sizes, 'Model', i, 'last_hidden_state'),
+    f'{name}_classifier': lambda i: _case(
+      family, sizes, 'ForSequenceClassification', i, 'logits'
+    ),
     f'{name}_language': lambda i: _case(
       family, sizes, 'ForCausalLM', i, 'logits'
     ),

@@ -9,10 +9,10 @@ KERNELS, STRIDES = (10, 3, 2), (5, 2, 2)
 COUNTS = (900, 430)
 
 
-def config(i, *, stable):
+def config(i, *, stable, family='Wav2Vec2'):
   """Group norm and no padding, or layer norms and masks, with either order."""
   width, heads, hidden = SIZES[i]
-  return hf.Wav2Vec2Config(
+  return getattr(hf, f'{family}Config')(
     vocab_size=11,
     hidden_size=width,
     num_attention_heads=heads,
@@ -28,6 +28,8 @@ def config(i, *, stable):
     num_conv_pos_embeddings=(6, 5)[i],
     num_conv_pos_embedding_groups=(4, 5)[i],
     mask_time_prob=(0.05, 0.0)[i],
+    classifier_proj_size=(9, 14)[i],
+    num_labels=4,
   )
 
 
@@ -39,7 +41,7 @@ def frames(counts):
   return np.arange(max(counts))[None] < counts[:, None]
 
 
-def _case(kind, i, name, *, stable):
+def _case(kind, i, name, *, stable, family='Wav2Vec2'):
   # With a group norm transformers sees the padding, and we do not.
   counts = COUNTS if i else COUNTS[:1] * 2
   audio, mask = sounds(i, counts=counts)
@@ -52,17 +54,29 @@ def _case(kind, i, name, *, stable):
   )
   assert isinstance(inputs.attention_mask, torch.Tensor)
   return Case(
-    randomize(kind(config(i, stable=stable)), i),
+    randomize(
+      getattr(hf, f'{family}{kind}')(config(i, stable=stable, family=family)), i
+    ),
     {'audio': np.where(mask, audio, 7.0), 'mask': {'audio': mask}},
     dict(inputs),
     plain(name),
-    {name: frames(counts)},
+    {} if 'Classification' in kind else {name: frames(counts)},
   )
 
 
-CASES = {
-  'wav2vec2': lambda i: _case(
-    hf.Wav2Vec2Model, i, 'last_hidden_state', stable=bool(i)
-  ),
-  'wav2vec2_ctc': lambda i: _case(hf.Wav2Vec2ForCTC, i, 'logits', stable=not i),
-}
+def _three(family):
+  name = family.lower()
+  return {
+    name: lambda i: _case(
+      'Model', i, 'last_hidden_state', stable=bool(i), family=family
+    ),
+    f'{name}_ctc': lambda i: _case(
+      'ForCTC', i, 'logits', stable=not i, family=family
+    ),
+    f'{name}_classifier': lambda i: _case(
+      'ForSequenceClassification', i, 'logits', stable=bool(i), family=family
+    ),
+  }
+
+
+CASES = _three('Wav2Vec2') | _three('Hubert')
