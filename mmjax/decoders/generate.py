@@ -90,9 +90,11 @@ def make_stream(
       found = decoding.result(carry)
       count = int(carry.count)
       new = slice(given, count)
-      tokens, mask, log_p = (np.asarray(x)[:, new] for x in found[:3])
-      score = np.where(mask, log_p, 0.0).sum(axis=1)
-      yield Generated(tokens, mask, log_p, score)
+      parts: Any = [np.asarray(x)[:, new] for x in found[:3]]
+      score: Any = np.where(parts[1], parts[2], 0.0).sum(axis=1)
+      yield Generated(
+        tokens=parts[0], mask=parts[1], log_p=parts[2], score=score
+      )
       if count >= decoding.length or bool(carry.done.all()):
         return
       given = count

@@ -16,7 +16,7 @@ class WhisperMel:
   """Decimal logarithm of the mel power, at most `depth` below its maximum.
 
   In place of `LogMel` where a checkpoint was trained on these. Frames are
-  centred at every `hop`-th sample, and the sound is mirrored at its ends.
+  centred at every `hop`-th sample, and the sound is mirrored at its start.
   Robust Speech Recognition via Large-Scale Weak Supervision, section 2.2
   (https://arxiv.org/abs/2212.04356), and `WhisperFeatureExtractor` of
   https://github.com/huggingface/transformers/blob/main/src/transformers/models/whisper/feature_extraction_whisper.py
@@ -39,22 +39,14 @@ class WhisperMel:
   ten."""
   length: int | None = None
   """Samples of every clip: longer ones are cut, and shorter ones filled up with
-  silence, which then is as real as the rest. None gives each its own."""
-
-  def __post_init__(self):
-    """Checks that the length is of whole frames.
-
-    Raises:
-      ValueError: it is not.
-    """
-    if self.length is not None and self.length % self.hop:
-      raise ValueError(
-        f'length {self.length} is not divisible by hop {self.hop}'
-      )
+  silence, which then is as real as the rest; the end is mirrored, too. None
+  gives each its own, with silence behind it."""
 
   def frames(self, samples: int) -> int:
     """Frames of an array of so many samples."""
-    return -(-(self.length or samples) // self.hop)
+    if self.length is not None:
+      return self.length // self.hop
+    return -(-samples // self.hop)
 
   def __call__(
     self, waveform: Float[Array, 'b s'], mask: Bool[Array, 'b s']
@@ -78,7 +70,7 @@ class WhisperMel:
       x = jnp.pad(x, ((0, 0), (0, self.length - x.shape[1])))
       real = jnp.broadcast_to(present(mask)[:, None], x.shape)
     log = jnp.log10(jnp.maximum(self._power(x), self.floor))
-    real = real[:, :: self.hop]
+    real = real[:, :: self.hop][:, : log.shape[1]]
     heard = jnp.where(real[..., None], log, -jnp.inf)
     top = heard.max(axis=(1, 2), keepdims=True)
     top = jnp.where(jnp.isfinite(top), top, 0.0)
@@ -86,16 +78,17 @@ class WhisperMel:
 
   def _power(self, x: Float[Array, 'b s']) -> Float[Array, 'b f mels']:
     """The mel power of frames around samples 0, hop, 2 hop, ..."""
-    half = self.n_fft // 2
-    # What mirrors a clip that is cut short reaches no further than it.
-    edges = (min(half, x.shape[1] - 1),) * 2
-    fill = (half - edges[0],) * 2
-    padded = jnp.pad(x, ((0, 0), edges), mode='reflect')
-    padded = jnp.pad(padded, ((0, 0), fill))
-    first = np.arange(-(-x.shape[1] // self.hop))[:, None] * self.hop
+    half, samples = self.n_fft // 2, x.shape[1]
+    mirrored = min(half, samples - 1)
+    end = 0 if self.length is None else mirrored
+    padded = jnp.pad(x, ((0, 0), (mirrored, end)), mode='reflect')
+    # A clip that is shorter than half a window has no more to mirror.
+    padded = jnp.pad(padded, ((0, 0), (half - mirrored, self.n_fft - end)))
+    first = np.arange(self.frames(samples))[:, None] * self.hop
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(self.n_fft) / self.n_fft)
     frames = padded[:, first + np.arange(self.n_fft)[None]]
-    spectrum = jnp.fft.rfft(frames * window[None, None].astype(np.float32))
+    frames = frames * window[None, None].astype(np.float32)
+    spectrum = jnp.fft.rfft(frames)
     bank = mel_filter_bank(
       sample_rate=self.sample_rate,
       n_fft=self.n_fft,

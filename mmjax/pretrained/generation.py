@@ -141,10 +141,14 @@ def stream_texts(
   parts: list[Generated] = []
   for part in run(*given, keys=options.keys(len(given[1]))):
     parts.append(part)
-    tokens, mask, log_p = (
-      np.concatenate([one[i] for one in parts], axis=1) for i in range(3)
+    three = [*zip(*parts, strict=True)][:3]
+    joined: Any = [np.concatenate(some, axis=1) for some in three]
+    yield named(
+      loaded,
+      Generated(
+        tokens=joined[0], mask=joined[1], log_p=joined[2], score=part.score
+      ),
     )
-    yield named(loaded, Generated(tokens, mask, log_p, part.score))
 
 
 def named(loaded: Any, found: Generated) -> dict[str, Any]:

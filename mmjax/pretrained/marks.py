@@ -1,6 +1,6 @@
 """Tokens with a meaning: how a folder calls them and where they stand."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tokenizers import AddedToken, Tokenizer, processors
@@ -38,6 +38,7 @@ _SPECIAL: dict[str, dict[str, str]] = {
   'roberta': _ANGLES,
   'siglip': {'eos': '</s>', 'unk': '<unk>', 'pad': '</s>'},
   't5': {'eos': '</s>', 'unk': '<unk>', 'pad': '<pad>'},
+  'whisper': {'bos': _END, 'eos': _END, 'unk': _END},
   'xlmroberta': _ANGLES,
 }
 _NAMES = ('bos', 'eos', 'unk', 'sep', 'pad', 'cls', 'mask')
@@ -97,11 +98,13 @@ def mark_ends(
   return wrap(made, first, last)
 
 
-def wrap(made: Tokenizer, first: str, last: str) -> Tokenizer:
+def wrap(made: Tokenizer, first: str | Sequence[str], last: str) -> Tokenizer:
   """Puts tokens of the vocabulary around each text; an empty one is none."""
-  marks = [mark for mark in (first, last) if mark]
+  before = [first] if isinstance(first, str) else [*first]
+  before, after = ([x for x in some if x] for some in (before, [last]))
+  marks = dict.fromkeys([*before, *after])
   made.post_processor = processors.TemplateProcessing(
-    single=[*([first] if first else []), '$A', *([last] if last else [])],
-    special_tokens=[(x, made.token_to_id(x)) for x in dict.fromkeys(marks)],
+    single=[*before, '$A', *after],
+    special_tokens=[(x, made.token_to_id(x)) for x in marks],
   )
   return made

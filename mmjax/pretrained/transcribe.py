@@ -13,10 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from mmjax.decoders.generate import Decoding, make_generate
-from mmjax.decoders.logits import Allow, Suppress, Timestamps
-from mmjax.decoders.sampling import Greedy
+from mmjax.decoders.logits import Suppress, Timestamps
 from mmjax.decoders.steps import Rule
 from mmjax.pretrained.generation import Options, as_ids, words
+from mmjax.pretrained.prompts import make_prompts
 from mmjax.types import InputError
 
 _STRIDE = 2  # frames of the spectrogram for each token, and for each time
@@ -78,7 +78,7 @@ def transcribe(
   zero = _first_time(said, timed)
   run = _runner(loaded, frames)
   first = [_window(x, 0, frames) for x in features]
-  prompts = _prompts(
+  prompts = make_prompts(
     loaded, run, first, timed=timed, language=language, task=task
   )
   decoding = options.decoding(
@@ -158,14 +158,13 @@ def _features(loaded: Any, audio: Any, rate: int | None) -> list[np.ndarray]:
   for x, mask in zip(batch['audio'], batch['mask']['audio'], strict=True):
     samples = max(int(mask.sum()), mel.length)
     x = np.pad(x, (0, max(0, samples - len(x))))[:samples]
-    features = loaded.program(_make_mel)(x[None])[0]
-    # Of the last part of a hop there is no frame.
-    found.append(np.asarray(features)[: samples // mel.hop])
+    found.append(np.asarray(loaded.program(_make_mel, samples)(x[None])[0]))
   return found
 
 
-def _make_mel(model: Any) -> Any:
-  mel = dataclasses.replace(model.encoders['audio'].spectrogram, length=None)
+def _make_mel(model: Any, samples: int) -> Any:
+  mel = model.encoders['audio'].spectrogram
+  mel = dataclasses.replace(mel, length=samples)
   return jax.jit(lambda x: mel(x, jnp.ones(x.shape, bool))[0])
 
 
@@ -241,70 +240,3 @@ def _first_time(said: Mapping[str, Any], timed: bool) -> int | None:
       'times, and no long sounds'
     )
   return None if without is None else without + 1
-
-
-def _prompts(
-  loaded: Any,
-  run: Any,
-  first: Sequence[np.ndarray],
-  *,
-  timed: bool,
-  language: str | Sequence[str] | None,
-  task: str | None,
-) -> np.ndarray:
-  """What each text begins with: start, language, task and times or none."""
-  said = loaded.generation
-  language = language if language is not None else said.get('language')
-  task = task if task is not None else said.get('task')
-  start = said.get('decoder_start_token_id')
-  if start is None:
-    raise InputError('generation_config.json has no decoder_start_token_id')
-  head = [start]
-  if task is None and language is None:
-    forced = said.get('forced_decoder_ids')
-    forced = forced or loaded.config.get('forced_decoder_ids') or ()
-    head += [token for _, token in forced]
-  ids = said.get('lang_to_id') or {}
-  rows = [[*head] for _ in first]
-  spoken: list[int] | None = None
-  if language is not None:
-    each = [language] * len(rows) if isinstance(language, str) else language
-    if len(each) != len(rows):
-      raise InputError(f'{len(each)} languages for {len(rows)} sounds')
-    spoken = [_language(ids, one) for one in each]
-  elif ids and (len(head) == 1 or head[1] is None):
-    hears = Greedy(length=1, rules=(Allow(tokens=tuple(ids.values())),))
-    found = run(hears, first, [[start]] * len(rows))
-    spoken = found.tokens[:, 0].tolist()
-  for i, row in enumerate(rows):
-    if spoken is not None:
-      row[1:2] = [spoken[i]]
-    _add_task(row, said, task, language is not None)
-    without = said.get('no_timestamps_token_id')
-    if timed:
-      rows[i] = row[:-1] if row[-1] == without else row
-    elif without is not None and row[-1] != without:
-      row.append(without)
-    rows[i] = [token for token in rows[i] if token is not None]
-  return np.asarray(rows, np.int32)
-
-
-def _add_task(
-  row: list[int], said: Mapping[str, Any], task: str | None, spoken: bool
-) -> None:
-  """What is to be done, in place of what stands there."""
-  ids = said.get('task_to_id') or {}
-  if task is not None:
-    if task not in ids:
-      raise InputError(f'task {task!r} is not one of {sorted(ids)}')
-    row.append(ids[task])
-  elif spoken and 'transcribe' in ids and not set(row) & set(ids.values()):
-    row.append(ids['transcribe'])
-
-
-def _language(ids: Mapping[str, int], name: str) -> int:
-  for key in (name.lower(), f'<|{name.lower()}|>'):
-    if key in ids:
-      return ids[key]
-  known = [key.strip('<|>') for key in sorted(ids)]
-  raise InputError(f'language {name!r} is not one of {known}')

@@ -15,6 +15,7 @@ from tokenizers import (
   pre_tokenizers,
 )
 
+from mmjax.pretrained.folder import read_json
 from mmjax.pretrained.marks import (
   add_special,
   mark_ends,
@@ -132,6 +133,24 @@ def _bytes(vocab: Path, merges: Path, special: Any, config: Any) -> Tokenizer:
   return mark_ends(made, special, config)
 
 
+def _whisper(vocab: Path, merges: Path, special: Any, config: Any) -> Tokenizer:
+  """With languages, tasks and times, and what a transcript begins with."""
+  made = _bytes(vocab, merges, special, {})
+  added = read_json(vocab.with_name('added_tokens.json'))
+  for token in sorted(added, key=lambda token: added[token]):
+    # Times are words like others, which may be asked for.
+    time = token[2:3].isdigit()
+    one = AddedToken(token, normalized=False, special=not time)
+    (made.add_tokens if time else made.add_special_tokens)([one])
+  names = [config.get(name) for name in ('language', 'task')]
+  names = ['startoftranscript', *(name for name in names if name)]
+  if not config.get('predict_timestamps'):
+    names.append('notimestamps')
+  marks = [f'<|{name}|>' for name in names]
+  marks = [mark for mark in marks if made.token_to_id(mark) is not None]
+  return wrap(made, marks, special['eos'])
+
+
 def _siglip(spiece: Spiece, special: Any, config: Any) -> Tokenizer:
   """Without capitals, punctuation and spaces at the ends.
 
@@ -237,6 +256,7 @@ _PAIRS: dict[str, Callable[..., Tokenizer]] = {
   'clip': _clip,
   'gpt2': _bytes,
   'roberta': _bytes,
+  'whisper': _whisper,
 }
 _PIECES: dict[str, Callable[..., Tokenizer]] = {
   'llama': _llama,

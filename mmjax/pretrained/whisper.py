@@ -209,16 +209,15 @@ def _block_rows(heads: int) -> list[Row]:
 
 
 def _attention_rows(path: str, there: str, heads: int) -> list[Row]:
-  names = {
-    ours: f'{there}.{theirs}_proj'
-    for ours, theirs in (
-      ('query', 'q'),
-      ('key', 'k'),
-      ('value', 'v'),
-      ('out', 'out'),
-    )
-  }
   return [
     *norm(f'{there}_layer_norm', f'{path}_norm'),
-    *attention(path, heads, **names, biases=_BIASES),
+    *attention(
+      path,
+      heads,
+      query=f'{there}.q_proj',
+      key=f'{there}.k_proj',
+      value=f'{there}.v_proj',
+      out=f'{there}.out_proj',
+      biases=_BIASES,
+    ),
   ]

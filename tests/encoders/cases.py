@@ -15,6 +15,7 @@ from mmjax.encoders.image import ViT
 from mmjax.encoders.recurrent import Recurrent
 from mmjax.encoders.resnet import ResNet
 from mmjax.encoders.sensor import SensorTransformer
+from mmjax.encoders.speech import SpeechTransformer
 from mmjax.encoders.swin import Swin
 from mmjax.encoders.tabular import TabularEncoder
 from mmjax.encoders.text import TextTransformer
@@ -31,6 +32,7 @@ from mmjax.layers.rotary import Rotary
 from mmjax.layers.spectrogram import LogMel
 from mmjax.layers.style import Style
 from mmjax.layers.waveform import ConvPositions, WaveformDoor
+from mmjax.layers.whisper import WhisperMel
 
 SMALL = {'width': 16, 'depth': 1, 'heads': 2}
 MEL = LogMel(n_fft=256, hop=80, mels=16)
@@ -116,6 +118,9 @@ ENCODERS = {
     positions=ConvPositions(kernel=4, groups=2),
     mask_token=True,
     **SMALL,
+  ),
+  'speech_audio': SpeechTransformer(
+    spectrogram=WhisperMel(n_fft=200, hop=80, mels=8), **SMALL
   ),
   'recurrent_audio': Recurrent(door=MEL, cell='gru', hidden=8, width=8),
   'sensor': SensorTransformer(door=CHANNELS, **SMALL),

@@ -62,6 +62,8 @@ def test_greedy_tokens_are_equal(both):
   assert got['text'] is None
   _same(got['tokens'], want, (2,))
   assert len(np.unique(want)) > 4
+  *_, last = loaded.stream(text=PROMPTS, max_new_tokens=12)
+  np.testing.assert_array_equal(last['tokens'], got['tokens'])
   # An id that comes often ends the text.
   stop = int(want[0, 3])
   want = _theirs(model, PROMPTS, max_new_tokens=12, eos_token_id=[2, stop])

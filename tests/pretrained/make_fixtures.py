@@ -22,7 +22,7 @@ NAMES = (
   'distilbert', 'gpt2_language', 'hubert_classifier', 'llama_language',
   'mistral', 'qwen2', 'qwen2_classifier', 'resnet_classifier',
   'roberta_classifier', 'siglip', 'videomae', 'vit_classifier',
-  'wav2vec2_ctc',
+  'wav2vec2_ctc', 'whisper_language',
 )  # fmt: skip
 
 
