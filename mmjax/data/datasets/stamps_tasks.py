@@ -198,7 +198,7 @@ class StampsTasks:
     item = example['item']
     if item is None:
       items = self.task.training(stamp)
-      item = items[0 if rng is None else rng.integers(len(items))]
+      item = items[0 if rng is None else int(rng.integers(len(items)))]
     source, source_mask = ByteTokenizer(length=self.source_length)(item.source)
     tokenizer = ByteTokenizer(length=self.text_length)
     text, mask = tokenizer(item.prompt + item.answer)
