@@ -25,7 +25,7 @@ from mmjax.layers import (
   Style,
 )
 from mmjax.models import Generative, LanguageModel
-from tests.decoders.text_test import Nothing
+from tests.decoders.text_decoder_test import Nothing
 from tests.encoders.cases import make_variables
 
 SMALL = {'width': 8, 'depth': 2, 'heads': 2, 'mlp_ratio': 1.0}
