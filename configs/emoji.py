@@ -74,7 +74,9 @@ def get_config() -> Config:
     },
     evaluators={
       'accuracy': Accuracy(modalities=MODALITIES),
-      'text_to_image': Retrieval(query='text', key='image', examples=4),
+      'text_to_image': Retrieval(
+        query='text', key='image', match='index', examples=4
+      ),
     },
     drop_modalities={'image': 0.2, 'text': 0.2},
     optimizer=AdamW(peak_lr=2e-3, weight_decay=0.05),

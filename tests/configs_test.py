@@ -107,6 +107,7 @@ def test_config_traces_and_has_its_size(name):
       assert classes == len(config.data.classes[evaluator.target])
     else:
       assert {evaluator.query, evaluator.key} <= set(outputs['embeddings'])
+      assert {evaluator.match, evaluator.pool} - {None} <= set(batch)
 
 
 @pytest.mark.parametrize('name', PARAMETERS)
