@@ -59,7 +59,10 @@ def main() -> None:
     for start in ('pretrained', 'fresh'):
       here = [r for r in rows if (r['steps'], r['start']) == (n, start)]
       found = [[r[f'eval/{name}/accuracy'] for r in here] for name in names]
-      cells = [f'{np.mean(x):.3f} ± {np.std(x):.3f}' for x in found]
+      cells = [
+        f'{np.mean(x):.3f} ± {np.std(x, ddof=1) if len(x) > 1 else 0:.3f}'
+        for x in found
+      ]
       print(f'| {n} | {start} | {" | ".join(cells)} |')
   print(json.dumps(rows))
 
