@@ -27,7 +27,7 @@ def blocks(language, text=README):
 
 def commands(text=README):
   for block in blocks('sh', text):
-    for line in block.splitlines():
+    for line in block.replace('\\\n', ' ').splitlines():
       # What other hosts are told to run is a command too.
       line = re.sub(r'--command "(.*)"', r'&& \1', line)
       for command in line.split(' && '):
