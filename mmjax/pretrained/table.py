@@ -14,6 +14,7 @@ from einops import rearrange
 
 from mmjax.layers.attention import PROJECTIONS
 from mmjax.paths import first_match, near
+from mmjax.pretrained.ahead import map_ahead
 from mmjax.pretrained.copying import own_copy
 from mmjax.types import InputError
 
@@ -193,10 +194,15 @@ def load_rows(
   if problems:
     raise InputError(f'{source}: ' + '; '.join(problems))
   shape_of = _shape_of(tensors)
-  for row in sorted(rows, key=lambda row: -math.prod(shape_of(row.key))):
+
+  def read(row: Row) -> list[tuple[str, np.ndarray]]:
     found = row.load(np.asarray(tensors[row.key]), _wanted(row, shapes))
-    for path, x in zip(row.paths, found, strict=True):
-      yield path, own_copy(x, shapes[path].dtype)
+    pairs = zip(row.paths, found, strict=True)
+    return [(path, own_copy(x, shapes[path].dtype)) for path, x in pairs]
+
+  largest = sorted(rows, key=lambda row: -math.prod(shape_of(row.key)))
+  for pairs in map_ahead(read, largest):
+    yield from pairs
 
 
 def export_rows(
