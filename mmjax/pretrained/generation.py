@@ -180,4 +180,4 @@ def _prepare(
     empty = int(np.argmin(mask.any(axis=1)))
     raise InputError(f'text {empty} has no token: there is nothing to go on')
   run = loaded.program(make, options.decoding(loaded.generation))
-  return run, (loaded.variables, text, mask)
+  return run, (loaded.variables, jnp.asarray(text), jnp.asarray(mask))

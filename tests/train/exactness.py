@@ -262,13 +262,13 @@ def difference(found: Found, want: Found) -> tuple[float, float]:
 
   The biases of attention's keys have no gradient, because softmax does not see
   them: their rounding noise is measured against the largest gradient. So is
-  that of a leaf of which cancellation left less than 1e-4 of the largest,
-  against those 1e-4.
+  that of a leaf of which cancellation left less than a thousandth of the
+  largest, against that thousandth.
   """
   largest = max(np.linalg.norm(x) for x in jax.tree.leaves(want.gradient))
 
   def relative(name, a, b):
-    norm = max(np.linalg.norm(b), 1e-4 * largest if b.any() else 0.0)
+    norm = max(np.linalg.norm(b), 1e-3 * largest if b.any() else 0.0)
     norm = largest if name.endswith('key/bias') else norm
     return np.linalg.norm(a - b) / norm if norm else np.linalg.norm(a)
 
