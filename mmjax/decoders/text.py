@@ -148,9 +148,8 @@ class TextDecoder(nn.Module):
 
     In calls behind the first only the slots move.
     """
-    if self.has_variable('context', 'prefix_mask'):
+    if slots is not None and self.has_variable('context', 'prefix_mask'):
       found: Any = self.get_variable('context', 'prefix_mask')
-      assert slots is not None
       return x, mask, _behind(found[:, 0, 0], slots)
     if context is None:
       raise ValueError('a TextDecoder needs a context to have as prefix')

@@ -52,7 +52,8 @@ class Write:
     if self.only is None:
       # A row without a target writes something, too.
       first = jnp.argmax(mask, axis=1)[:, None]
-      return jnp.take_along_axis(text, first, axis=1), mask[:, :1] | True
+      given = jnp.take_along_axis(text, first, axis=1)
+      return given, jnp.ones_like(given, bool)
     given = mask & (batch[self.only] <= 0)
     return text, given.at[:, 0].set(True)
 

@@ -4,13 +4,13 @@ import jax
 import numpy as np
 import pytest
 import soundfile
-import soxr
 
 torch = pytest.importorskip('torch')
 hf = pytest.importorskip('transformers')
 
 from mmjax import pretrained  # noqa: E402
 from tests.pretrained.references.case import randomize  # noqa: E402
+from tests.pretrained.sounds import noise, sounds  # noqa: E402
 
 pytestmark = [
   pytest.mark.slow,
@@ -19,55 +19,20 @@ pytestmark = [
 RATE = 16_000
 
 
-def _noise(rng, *shape):
-  return (rng.normal(size=shape) * 0.1).astype(np.float32)
-
-
-# Each gives sounds, their rate, and the mono waveform at 16 kHz.
-def _silence(rng):
-  x = np.zeros(RATE, np.float32)
-  return x, RATE, x
-
-
-def _tenth_of_a_second(rng):
-  x = _noise(rng, RATE // 10)
-  return x, RATE, x
-
-
-def _twelve_seconds(rng):
-  x = _noise(rng, 12 * RATE)
-  return x, RATE, x
-
-
-def _eight_kilohertz(rng):
-  x = _noise(rng, 8_000)
-  return x, 8_000, soxr.resample(x, 8_000, RATE)
-
-
-def _stereo(rng):
-  x = _noise(rng, RATE, 2)
-  return x, RATE, x.mean(axis=1)
-
-
 def _channels_first(rng):
-  x = _noise(rng, 2, RATE)
+  x = noise(rng, 2, RATE)
   return x, RATE, x.mean(axis=0)
 
 
 def _integers(rng):
-  x = (_noise(rng, RATE) * 32_768).astype(np.int16)
+  x = (noise(rng, RATE) * 32_768).astype(np.int16)
   return x, RATE, x.astype(np.float32) / 32_768
 
 
-SOUNDS = [
-  _silence,
-  _tenth_of_a_second,
-  _twelve_seconds,
-  _eight_kilohertz,
-  _stereo,
-  _channels_first,
-  _integers,
-]
+SOUNDS = sounds(RATE) | {
+  'channels_first': _channels_first,
+  'integers': _integers,
+}
 EXTRACTORS = {
   'default': {},
   'own_mean': {'mean': -3.0, 'std': 2.0},
@@ -95,11 +60,11 @@ def ast(request, tmp_path_factory):
   return _ast(folder, **EXTRACTORS[request.param])
 
 
-@pytest.mark.parametrize('make', SOUNDS)
-def test_features_are_those_of_transformers(ast, rng, make):
+@pytest.mark.parametrize('sound', SOUNDS)
+def test_features_are_those_of_transformers(ast, rng, sound):
   _, extract, loaded = ast
-  sound, rate, mono = make(rng)
-  batch = loaded.preprocess(audio=[sound], sampling_rate=rate)
+  x, rate, mono = SOUNDS[sound](rng)
+  batch = loaded.preprocess(audio=[x], sampling_rate=rate)
   spectrogram = loaded.model.encoders['audio'].spectrogram
   got, real = jax.jit(spectrogram)(batch['audio'], batch['mask']['audio'])
   want = extract(mono, sampling_rate=RATE, return_tensors='np')
@@ -112,7 +77,7 @@ def test_features_are_those_of_transformers(ast, rng, make):
 def test_a_batch_of_all_gives_their_logits(ast, rng, tmp_path):
   """Of several lengths in one batch, one of them from a file."""
   model, extract, loaded = ast
-  clips = [_noise(rng, n) for n in (RATE, 12 * RATE, 3_000)]
+  clips = [noise(rng, n) for n in (RATE, 12 * RATE, 3_000)]
   features = extract(clips, sampling_rate=RATE, return_tensors='pt')
   with torch.no_grad():
     want = model(**features).logits.numpy()

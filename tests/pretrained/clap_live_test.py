@@ -6,7 +6,6 @@ import jax
 import numpy as np
 import pytest
 import soundfile
-import soxr
 
 torch = pytest.importorskip('torch')
 hf = pytest.importorskip('transformers')
@@ -14,6 +13,7 @@ hf = pytest.importorskip('transformers')
 from mmjax import pretrained  # noqa: E402
 from tests.pretrained.references.case import randomize  # noqa: E402
 from tests.pretrained.references.clap import features  # noqa: E402
+from tests.pretrained.sounds import noise, sounds  # noqa: E402
 
 pytestmark = [
   pytest.mark.slow,
@@ -22,49 +22,14 @@ pytestmark = [
 RATE = 48_000
 
 
-def _noise(rng, *shape):
-  return (rng.normal(size=shape) * 0.1).astype(np.float32)
-
-
-# Each gives a sound, its rate, and the mono waveform at 48 kHz.
-def _silence(rng):
-  x = np.zeros(RATE, np.float32)
-  return x, RATE, x
-
-
-def _tenth_of_a_second(rng):
-  x = _noise(rng, RATE // 10)
-  return x, RATE, x
-
-
-def _thirty_five_seconds(rng):
-  x = _noise(rng, 35 * RATE)
-  return x, RATE, x
-
-
 def _just_longer(rng):
-  x = _noise(rng, 10 * RATE + 481)
+  x = noise(rng, 10 * RATE + 481)
   return x, RATE, x
 
 
-def _eight_kilohertz(rng):
-  x = _noise(rng, 8_000)
-  return x, 8_000, soxr.resample(x, 8_000, RATE)
-
-
-def _stereo(rng):
-  x = _noise(rng, RATE, 2)
-  return x, RATE, x.mean(axis=1)
-
-
-SOUNDS = [
-  _silence,
-  _tenth_of_a_second,
-  _thirty_five_seconds,
-  _just_longer,
-  _eight_kilohertz,
-  _stereo,
-]
+SOUNDS = {
+  name: make for name, make in sounds(RATE).items() if name != 'twelve_seconds'
+} | {'just_longer': _just_longer}
 # What the published folders say, and other ways to fill up.
 EXTRACTORS = {
   'unfused': {'truncation': 'rand_trunc', 'frequency_min': 50},
@@ -110,17 +75,17 @@ def _spectrogram(mel):
 
 
 @pytest.mark.parametrize(
-  ('name', 'make'),
+  ('name', 'sound'),
   [
-    *((name, make) for name in ('unfused', 'fused') for make in SOUNDS),
-    ('repeated', _tenth_of_a_second),
-    ('padded', _stereo),
+    *((name, sound) for name in ('unfused', 'fused') for sound in SOUNDS),
+    ('repeated', 'tenth_of_a_second'),
+    ('padded', 'stereo'),
   ],
 )
-def test_features_are_those_of_transformers(name, make, rng, tmp_path_factory):
+def test_features_are_those_of_transformers(name, sound, rng, tmp_path_factory):
   _, extract, loaded = _clap(name, tmp_path_factory.mktemp)
-  sound, rate, mono = make(rng)
-  batch = loaded.preprocess(audio=[sound], sampling_rate=rate)
+  x, rate, mono = SOUNDS[sound](rng)
+  batch = loaded.preprocess(audio=[x], sampling_rate=rate)
   run = _spectrogram(loaded.model.encoders['audio'].spectrogram)
   got, longer = run(batch['audio'], batch['mask']['audio'])
   want = features(extract, [mono], RATE)
@@ -132,7 +97,7 @@ def test_features_are_those_of_transformers(name, make, rng, tmp_path_factory):
 def test_a_batch_of_all_gives_their_logits(rng, tmp_path_factory):
   """Of several lengths in one batch, one of them from a file."""
   model, extract, loaded = _clap('fused', tmp_path_factory.mktemp)
-  clips = [_noise(rng, n) for n in (RATE, 12 * RATE, 3_000)]
+  clips = [noise(rng, n) for n in (RATE, 12 * RATE, 3_000)]
   words = [[0, 5, 6, 2], [0, 7, 8, 2]]
   with torch.no_grad():
     want = model(
