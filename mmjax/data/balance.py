@@ -63,13 +63,32 @@ def balanced_order(
   names = np.unique(classes[classes >= 0])
   if not names.size:
     raise InputError(f'balance.key {balance.key!r} is unknown in every example')
-  rows = [np.flatnonzero(classes == name) for name in names]
+  rows = {int(name): np.flatnonzero(classes == name) for name in names}
+  shares = {name: len(some) ** balance.power for name, some in rows.items()}
+  return mixed_order(rows, shares, seed=seed)
+
+
+def mixed_order(
+  rows: Mapping[int, Int[np.ndarray, ' n']],
+  shares: Mapping[int, float],
+  *,
+  seed: int,
+) -> grain.MapDataset:
+  """Groups of rows that take turns, each shuffled anew when it is through.
+
+  Args:
+    rows: of each group, which has a number of its own.
+    shares: how often each is drawn.
+    seed: of the order.
+
+  Returns:
+    An endless order: a function of seed and position alone.
+  """
   orders = [
-    grain.MapDataset.source(_Passes(some, (seed, int(name))))
-    for name, some in zip(names, rows, strict=True)
+    grain.MapDataset.source(_Passes(some, (seed, number)))
+    for number, some in rows.items()
   ]
-  shares = [len(some) ** balance.power for some in rows]
-  return grain.MapDataset.mix(orders, shares).seed(seed)
+  return grain.MapDataset.mix(orders, [shares[n] for n in rows]).seed(seed)
 
 
 class _Passes:

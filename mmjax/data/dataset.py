@@ -64,6 +64,15 @@ class Dataset(Protocol):
     ...
 
 
+@runtime_checkable
+class Shared(Protocol):
+  """A data set of parts that training draws from in turns."""
+
+  def shares(self) -> Sequence[tuple[range, float]]:
+    """Rows of each part in 'train', and how often it is drawn."""
+    ...
+
+
 def check_name(what: str, name: str, names: Iterable[str]) -> None:
   """Checks that a name is one of those that there are.
 

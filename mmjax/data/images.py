@@ -2,6 +2,7 @@
 
 import io
 import os
+from typing import Literal
 
 import numpy as np
 import resvg_py
@@ -11,6 +12,10 @@ from PIL import Image, ImageOps
 from mmjax.data.errors import RecordError
 
 _DPI = 96  # CSS: resvg_py's own default of 0 makes `width="400pt"` zero
+# Others, such as EPS, are programs, which Pillow would have run.
+_FORMATS = (
+  'PNG', 'JPEG', 'MPO', 'WEBP', 'GIF', 'BMP', 'TIFF', 'PPM', 'AVIF',
+)  # fmt: skip
 
 
 def decode(
@@ -18,6 +23,9 @@ def decode(
   *,
   size: int | None = None,
   name: str | os.PathLike[str] | None = None,
+  svg: Literal['draw', 'refuse'] = 'draw',
+  max_pixels: int | None = None,
+  canvas: int | None = None,
 ) -> UInt8[np.ndarray, 'h w 3']:
   """Decodes a picture (PNG, JPEG ..., or SVG), opacity over white.
 
@@ -26,16 +34,28 @@ def decode(
     size: side of the square that the picture is scaled, up or down, to fit
       into with its aspect ratio; None keeps its own size.
     name: what to call `source` in errors when it is bytes.
+    svg: what to do with SVG, which may name other files, that are drawn too.
+    max_pixels: how many a picture may have, before it is decoded.
+    canvas: a picture is made smaller until its shorter side is this long;
+      JPEG is decoded so, which is fast.
 
   Raises:
-    RecordError: the file is missing, is no picture, or is cut off or corrupt.
+    RecordError: the file is missing, is no picture, is cut off, corrupt or too
+      large.
   """
   file = name if isinstance(source, bytes) else source
   try:
     data = source if isinstance(source, bytes) else _read(source)
     if _is_svg(data):
+      if svg == 'refuse':
+        raise ValueError('SVG may name other files: make it PNG')
       data = _render(source, size)
-    with Image.open(io.BytesIO(data)) as image:
+    with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+      w, h = image.size
+      if max_pixels is not None and w * h > max_pixels:
+        raise ValueError(f'{w} x {h} is more than {max_pixels} pixels')
+      if canvas is not None:
+        image.draft('RGB', (2 * canvas, 2 * canvas))
       rgb = _over_white(_upright(image))
   except RecordError:
     raise
@@ -46,6 +66,13 @@ def decode(
     raise RecordError(reason, file=file) from error
   if size is not None:
     rgb = _fit(rgb, size)
+  if canvas is not None and min(rgb.size) > canvas:
+    scale = canvas / min(rgb.size)
+    rgb = rgb.resize(
+      tuple(max(1, round(side * scale)) for side in rgb.size),
+      Image.Resampling.BICUBIC,
+      reducing_gap=2.0,
+    )
   return np.array(rgb)
 
 

@@ -19,8 +19,8 @@ import jax
 import numpy as np
 from absl import flags
 
-from mmjax.data.balance import Balance, balanced_order
-from mmjax.data.dataset import Dataset, Example
+from mmjax.data.balance import Balance, balanced_order, mixed_order
+from mmjax.data.dataset import Dataset, Example, Shared
 from mmjax.data.errors import RecordError
 from mmjax.types import Batch, InputError
 
@@ -109,9 +109,20 @@ def train_batches(
   rows = _Rows(dataset, 'train', 'default')
   if not len(rows):
     raise InputError(f'{type(dataset).__name__} has no training examples')
-  if balance is None or balance.key is None:
+  balanced = balance is not None and balance.key is not None
+  if isinstance(dataset, Shared):
+    if balanced:
+      raise InputError('a mixture has weights of its own: leave out balance.key')
+    shares = dict(enumerate(dataset.shares()))
+    order = mixed_order(
+      {number: np.array(part) for number, (part, _) in shares.items()},
+      {number: share for number, (_, share) in shares.items()},
+      seed=seed,
+    )
+  elif not balanced:
     order = grain.MapDataset.range(len(rows)).seed(seed).shuffle().repeat()
   else:
+    assert balance is not None
     order = balanced_order(dataset, balance, seed=seed)
   # Before the processes part, so that the draws follow the global position.
   examples = order.random_map(rows)
@@ -187,9 +198,9 @@ class _Rows:
   def _blank(self) -> Example:
     """Zeros in the shapes of an example that can be read."""
     error = None
-    for raw in self._source:
+    for row in range(len(self._source)):
       try:
-        example = self._dataset.prepare(raw, None)
+        example = self._dataset.prepare(self._source[row], None)
       except RecordError as e:
         error = error or e
       else:

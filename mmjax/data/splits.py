@@ -8,14 +8,16 @@ def is_test(name: str) -> bool:
   return _md5(name) % 5 == 0
 
 
-def split_of(name: str) -> str:
-  """'test', 'validation' or 'train'.
+def is_validation(name: str) -> bool:
+  """Whether an MD5 independent of that is divisible by 7."""
+  return _md5(f'validation:{name}') % 7 == 0
 
-  Validation is a seventh of what is not test, by an MD5 independent of that.
-  """
+
+def split_of(name: str) -> str:
+  """'test', 'validation' or 'train'; validation is a seventh of the rest."""
   if is_test(name):
     return 'test'
-  return 'validation' if _md5(f'validation:{name}') % 7 == 0 else 'train'
+  return 'validation' if is_validation(name) else 'train'
 
 
 def is_in(split: str, name: str, *, train_on: str) -> bool:

@@ -1,0 +1,132 @@
+"""From cells to pictures, sounds and texts, whatever stands in them.
+
+What comes from anywhere may be broken, or meant to break things: sizes are
+looked at before memory is taken, and no more of a sound is decoded than is
+used.
+"""
+
+import io
+import math
+from typing import Any
+
+import numpy as np
+import soundfile
+from jaxtyping import Float32, UInt8
+
+from mmjax.data import audio, images
+from mmjax.data.errors import RecordError
+from mmjax.data.sources.record import Blob, Samples, clean
+from mmjax.data.sources.storage import one_line
+
+MAX_PIXELS = 2**26
+MAX_TEXT = 2**17  # characters that a tokenizer is given
+_RATES = 1_000, 768_000
+_CHANNELS = 16
+_FORMATS = ('WAV', 'WAVEX', 'RF64', 'FLAC', 'OGG', 'MP3', 'AIFF', 'AU')
+
+
+def picture(cell: Any, *, canvas: int) -> UInt8[np.ndarray, 'h w 3']:
+  """The picture in a cell, its shorter side at most `canvas` long.
+
+  Raises:
+    RecordError: there is no picture, or one of more than 67 million pixels.
+  """
+  if isinstance(cell, np.ndarray):
+    raise RecordError('an array is not the bytes of a picture')
+  return images.decode(
+    _bytes(cell), svg='refuse', max_pixels=MAX_PIXELS, canvas=canvas
+  )
+
+
+def sound(cell: Any, *, seconds: float) -> Float32[np.ndarray, ' s']:
+  """The first seconds of the sound in a cell: mono, 16 kHz.
+
+  Raises:
+    RecordError: there is no sound, or one that nobody would make.
+  """
+  if isinstance(cell, Samples):
+    count = math.ceil(seconds * cell.rate)
+    x, rate = np.asarray(cell.x[:count], np.float32), cell.rate
+    _check_rate(rate)
+  else:
+    x, rate = _decode(_bytes(cell), seconds)
+  if not x.size:
+    raise RecordError('this sound holds no samples')
+  if not np.isfinite(x).all():
+    raise RecordError('this sound holds NaN or infinite samples')
+  return audio.resample(x, rate)
+
+
+def duration(cell: Any) -> float:
+  """Seconds of the sound in a cell, as it says of itself.
+
+  Raises:
+    RecordError: there is no sound.
+  """
+  if isinstance(cell, Samples):
+    return len(cell.x) / cell.rate
+  with _open(_bytes(cell)) as f:
+    return f.frames / f.samplerate
+
+
+def text(cell: Any) -> str:
+  """The text in a cell, or in the file that it names.
+
+  Raises:
+    RecordError: the file cannot be read or is not UTF-8.
+  """
+  if isinstance(cell, str):
+    found = cell
+  elif isinstance(cell, (bytes, Blob)):
+    try:
+      found = _bytes(cell).decode('utf-8-sig').strip()
+    except UnicodeDecodeError as error:
+      raise RecordError('this text is not UTF-8') from error
+  elif isinstance(cell, (bool, int, float)):
+    found = str(cell)
+  else:
+    raise RecordError(f'{type(cell).__name__} is no text')
+  return clean(found[:MAX_TEXT])
+
+
+def _bytes(cell: Any) -> bytes:
+  if isinstance(cell, bytes):
+    return cell
+  if isinstance(cell, Blob):
+    data = cell.read()
+    if not data:
+      raise RecordError('this file is empty')
+    return data
+  raise RecordError(f'{type(cell).__name__} is neither a file nor bytes')
+
+
+def _open(data: bytes) -> soundfile.SoundFile:
+  try:
+    f = soundfile.SoundFile(io.BytesIO(data))
+  except (OSError, RuntimeError, ValueError, TypeError) as error:
+    reason = str(error).rsplit(': ', 1)[-1]
+    raise RecordError(f'cannot read this sound: {reason}') from error
+  if f.format not in _FORMATS:
+    raise RecordError(f'sounds are read as {", ".join(_FORMATS)}: {f.format}')
+  _check_rate(f.samplerate)
+  if not 1 <= f.channels <= _CHANNELS:
+    raise RecordError(f'{f.channels} channels are not 1 to {_CHANNELS}')
+  return f
+
+
+def _decode(data: bytes, seconds: float) -> tuple[np.ndarray, int]:
+  with _open(data) as f:
+    try:
+      # A little more, so that resampling does not know of the end.
+      frames = math.ceil((seconds + 0.05) * f.samplerate)
+      x = f.read(frames, dtype='float32', always_2d=True)
+    except (OSError, RuntimeError, ValueError, TypeError, MemoryError) as error:
+      reason = f'cannot read this sound: {one_line(error)}'
+      raise RecordError(reason) from error
+    return x.mean(axis=1), f.samplerate
+
+
+def _check_rate(rate: int) -> None:
+  low, high = _RATES
+  if not low <= rate <= high:
+    raise RecordError(f'{rate} samples per second are not {low} to {high}')
