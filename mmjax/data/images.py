@@ -13,9 +13,7 @@ from mmjax.data.errors import RecordError
 
 _DPI = 96  # CSS: resvg_py's own default of 0 makes `width="400pt"` zero
 # Others, such as EPS, are programs, which Pillow would have run.
-_FORMATS = (
-  'PNG', 'JPEG', 'MPO', 'WEBP', 'GIF', 'BMP', 'TIFF', 'PPM', 'AVIF',
-)  # fmt: skip
+_FORMATS = ('PNG', 'JPEG', 'WEBP', 'GIF', 'BMP', 'TIFF', 'PPM')
 
 
 def decode(
@@ -68,11 +66,8 @@ def decode(
     rgb = _fit(rgb, size)
   if canvas is not None and min(rgb.size) > canvas:
     scale = canvas / min(rgb.size)
-    rgb = rgb.resize(
-      tuple(max(1, round(side * scale)) for side in rgb.size),
-      Image.Resampling.BICUBIC,
-      reducing_gap=2.0,
-    )
+    w, h = (round(side * scale) for side in rgb.size)
+    rgb = rgb.resize((w, h), Image.Resampling.BICUBIC, reducing_gap=2.0)
   return np.array(rgb)
 
 

@@ -112,7 +112,9 @@ def train_batches(
   balanced = balance is not None and balance.key is not None
   if isinstance(dataset, Shared):
     if balanced:
-      raise InputError('a mixture has weights of its own: leave out balance.key')
+      raise InputError(
+        'a mixture has weights of its own: leave out balance.key'
+      )
     shares = dict(enumerate(dataset.shares()))
     order = mixed_order(
       {number: np.array(part) for number, (part, _) in shares.items()},
@@ -198,9 +200,9 @@ class _Rows:
   def _blank(self) -> Example:
     """Zeros in the shapes of an example that can be read."""
     error = None
-    for row in range(len(self._source)):
+    for raw in self._source:
       try:
-        example = self._dataset.prepare(self._source[row], None)
+        example = self._dataset.prepare(raw, None)
       except RecordError as e:
         error = error or e
       else:

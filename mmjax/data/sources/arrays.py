@@ -15,8 +15,8 @@ from jaxtyping import Float32, UInt8
 
 from mmjax.data import audio, images
 from mmjax.data.errors import RecordError
-from mmjax.data.sources.record import Blob, Samples, clean
-from mmjax.data.sources.storage import one_line
+from mmjax.data.sources.record import Blob, Samples
+from mmjax.data.sources.storage import clean, one_line
 
 MAX_PIXELS = 2**26
 MAX_TEXT = 2**17  # characters that a tokenizer is given

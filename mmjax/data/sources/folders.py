@@ -10,19 +10,16 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from mmjax.data.errors import RecordError
-from mmjax.data.sources.record import Columns, Record, clean
+from mmjax.data.sources.record import Columns, Record
 from mmjax.data.sources.splits import SPLIT_NAMES
-from mmjax.data.sources.storage import File, Storage
+from mmjax.data.sources.storage import File, Storage, clean
 from mmjax.types import InputError
 
 KINDS = {
   'image': (
     'png', 'jpg', 'jpeg', 'webp', 'gif', 'bmp', 'tif', 'tiff', 'ppm', 'pgm',
-    'avif',
   ),
-  'audio': (
-    'wav', 'flac', 'ogg', 'oga', 'opus', 'mp3', 'aiff', 'aif', 'au',
-  ),
+  'audio': ('wav', 'flac', 'ogg', 'oga', 'opus', 'mp3', 'aiff', 'aif', 'au'),
   'text_file': ('txt',),
 }  # fmt: skip
 _KIND = {suffix: kind for kind, found in KINDS.items() for suffix in found}
@@ -54,6 +51,7 @@ class Folders:
       InputError: there is no picture, sound or text.
     """
     self._storage, self._columns = storage, columns
+    self.names = {columns.label, *(getattr(columns, kind) for kind in KINDS)}
     found = [path for path in paths if kind_of(path)]
     if not found:
       kinds = ', '.join(s for suffixes in KINDS.values() for s in suffixes)

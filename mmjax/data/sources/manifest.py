@@ -19,11 +19,10 @@ from mmjax.data.sources.record import (
   FILES,
   Columns,
   Record,
-  clean,
   glance,
   is_missing,
 )
-from mmjax.data.sources.storage import File, Storage, one_line
+from mmjax.data.sources.storage import File, Storage, clean, one_line
 from mmjax.types import InputError
 
 SUFFIXES = ('.csv', '.tsv', '.jsonl', '.ndjson')
@@ -58,6 +57,7 @@ class Manifest:
       InputError: it cannot be read, or has no usable header.
     """
     self._columns, self._split = columns, split
+    self.names: set[str] = set()
     self._file = storage.name(path)
     self._files = storage if files is None else files
     self._blob = storage.read(path, limit=_MAX_BYTES).removeprefix(_BOM)
@@ -102,6 +102,7 @@ class Manifest:
   def _cells(self, cells: Mapping[str, Any], line: int) -> dict[str, Any]:
     """Those of the columns that are used; files as such."""
     found = {}
+    self.names.update(cells)
     files = {getattr(self._columns, name) for name in FILES}
     for name in self._columns.all():
       cell = cells.get(name)
@@ -115,12 +116,15 @@ class Manifest:
       if name in files:
         if not isinstance(cell, str):
           raise self._error(f'{name} is {cell!r}, not the name of a file', line)
-        cell = File(self._files, cell)
+        cell = File(self._files, clean(cell))
       found[name] = clean(cell) if isinstance(cell, str) else cell
     return found
 
   def _csv(self, text: str) -> dict[str, str]:
-    rows = list(csv.reader(io.StringIO(text), delimiter=self._delimiter))
+    reader = csv.reader(
+      io.StringIO(text), delimiter=self._delimiter, strict=True
+    )
+    rows = list(reader)
     assert self._header is not None
     if len(rows) != 1 or len(rows[0]) != len(self._header):
       count = len(rows[0]) if len(rows) == 1 else 'broken'
@@ -157,9 +161,7 @@ class Manifest:
     return list(rows)
 
 
-def name_of(
-  cells: Mapping[str, Any], columns: Columns, *, default: str
-) -> str:
+def name_of(cells: Mapping[str, Any], columns: Columns, *, default: str) -> str:
   """What a record is called: its name, a file without suffix, or its text."""
   name = cells.get(columns.name)
   if not is_missing(name) and not isinstance(name, bytes):
@@ -167,7 +169,7 @@ def name_of(
   for column in FILES:
     cell = cells.get(getattr(columns, column))
     if isinstance(cell, File):
-      return clean(str(PurePosixPath(cell.name).with_suffix('')))
+      return cell.name.removesuffix(PurePosixPath(cell.name).suffix)
   text = cells.get(columns.text)
   return text if isinstance(text, str) and text else default
 
@@ -203,7 +205,7 @@ def _csv_rows(blob: bytes, delimiter: str) -> Iterator[tuple[int, int, int]]:
       place, line = end, line + 1
       yield text
 
-  reader = csv.reader(lines(), delimiter=delimiter)
+  reader = csv.reader(lines(), delimiter=delimiter, strict=True)
   while True:
     start, first = place, line
     try:
@@ -214,6 +216,6 @@ def _csv_rows(blob: bytes, delimiter: str) -> Iterator[tuple[int, int, int]]:
       # Most often a quote that is never closed: the row is broken, and told
       # so when it is read.
       row = ['broken']
-      reader = csv.reader(lines(), delimiter=delimiter)
+      reader = csv.reader(lines(), delimiter=delimiter, strict=True)
     if row:
       yield start, place, first

@@ -141,9 +141,9 @@ def _first(part: Any) -> Example:
   """Arrays of the first example that can be read."""
   source = part.source('train')
   error = None
-  for row in range(len(source)):
+  for raw in source:
     try:
-      return part.prepare(source[row], None)
+      return part.prepare(raw, None)
     except RecordError as e:
       if part.on_error == 'raise':
         raise

@@ -154,7 +154,7 @@ def look(source: Source, *, columns: Columns, where: str) -> Opened:
   names: list[str] = []
   told: list[str | None] = []
   broken: dict[int, RecordError] = {}
-  counts = dict.fromkeys((*MODALITIES, 'label'), 0)
+  counts: dict[str, int] = dict.fromkeys((*MODALITIES, 'label'), 0)
   by_label: dict[str, int] = {}
   seen: set[str] = set()
   for row, record in enumerate(source.glance()):
@@ -187,7 +187,8 @@ def look(source: Source, *, columns: Columns, where: str) -> Opened:
     for field in dataclasses.fields(columns):
       column = getattr(columns, field.name)
       if column != field.default and column not in seen:
-        check_name(f'column for columns.{field.name} in {where}', column, seen)
+        met = source.names
+        check_name(f'column for columns.{field.name} in {where}', column, met)
   labels = source.classes or sorted(by_label, key=_in_order)
   return Opened(
     source=source,

@@ -19,9 +19,10 @@ import pyarrow.parquet as pq
 from mmjax.data.errors import RecordError
 from mmjax.data.sources.cache import made_once
 from mmjax.data.sources.manifest import name_of
-from mmjax.data.sources.record import FILES, Columns, Record, clean, is_missing
-from mmjax.data.sources.storage import File, Storage, one_line
+from mmjax.data.sources.record import FILES, Columns, Record, is_missing
+from mmjax.data.sources.storage import File, Storage, clean, one_line
 
+_NAMES = b'mmjax.columns'  # metadata: all columns of the file
 _ROWS = 64  # copied at once
 _GROWTH = 100  # Parquet that unpacks to more than that many times its size,
 _SMALL = 2**30  # and to more bytes than that, is taken for an attack.
@@ -67,6 +68,8 @@ class Parquet:
     self._table = pa.ipc.open_file(pa.memory_map(str(copy))).read_all()
     self._ends = np.cumsum([len(b) for b in self._table.to_batches()] or [0])
     self._batches = self._table.to_batches()
+    names = (self._table.schema.metadata or {})[_NAMES]
+    self.names = set(json.loads(names))
 
   @property
   def classes(self) -> Sequence[str] | None:
@@ -147,7 +150,8 @@ def _copy(storage: Storage, path: str, columns: Columns, file: Path) -> None:
       _check_types(schema, used, columns, name)
       size = source.seek(0, 2)
       total = 0
-      kept = pa.schema([schema.field(n) for n in used], schema.metadata)
+      meta = {**(schema.metadata or {}), _NAMES: json.dumps(schema.names)}
+      kept = pa.schema([schema.field(n) for n in used], meta)
       with pa.OSFile(str(file), 'wb') as f, pa.ipc.new_file(f, kept) as out:
         for batch in parquet.iter_batches(batch_size=_ROWS, columns=used):
           total += batch.nbytes

@@ -21,14 +21,15 @@ from mmjax.data.sources.record import (
   Columns,
   Record,
   Samples,
-  clean,
   glance,
   is_missing,
 )
-from mmjax.data.sources.storage import Storage, one_line
+from mmjax.data.sources.storage import Storage, clean, one_line
 from mmjax.types import InputError
 
 INFO = 'dataset_info.json'
+# pyright does not see what protobuf makes.
+_EXAMPLE: Any = tf_example_pb2.Example  # pyright: ignore[reportAttributeAccessIssue]
 _RATE = 16_000  # of sounds whose rate is not told
 
 
@@ -56,6 +57,7 @@ class Prepared:
     """
     self._storage, self._columns, self._features = storage, columns, features
     self._split = str(info['name'])
+    self.names = set(features)
     self._lengths = [int(n) for n in info.get('shardLengths', ())]
     self._files = _files(storage, info, len(self._lengths))
     self.classes = self._names()
@@ -79,7 +81,7 @@ class Prepared:
     file, place = self._place(row)
     try:
       data = self._reader[row]
-      example = tf_example_pb2.Example.FromString(data)
+      example = _EXAMPLE.FromString(data)
       cells = {
         name: self._cell(name, example.features.feature)
         for name in self._columns.all()

@@ -1,7 +1,7 @@
 """What a source of data is: records of cells, by random access."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -99,6 +99,11 @@ class Source(Protocol):
     """Names of the labels, where the source knows them unread."""
     ...
 
+  @property
+  def names(self) -> Set[str]:
+    """All columns that were met so far, used or not."""
+    ...
+
   def __len__(self) -> int:
     """Number of records, those that cannot be read included."""
     ...
@@ -130,11 +135,6 @@ def is_missing(cell: Any) -> bool:
   return cell is None or (isinstance(cell, (str, bytes)) and not cell)
 
 
-def clean(text: str) -> str:
-  """Text without halves of characters, which nothing could print or hash."""
-  return text.encode('utf-8', 'replace').decode('utf-8')
-
-
 class Joined:
   """Several sources, one behind the other."""
 
@@ -147,6 +147,11 @@ class Joined:
     """Those of the first that has any."""
     found = (source.classes for source in self._sources)
     return next((names for names in found if names is not None), None)
+
+  @property
+  def names(self) -> Set[str]:
+    """Those of all."""
+    return frozenset().union(*(source.names for source in self._sources))
 
   def __len__(self) -> int:
     return int(self._ends[-1]) if self._sources else 0
@@ -168,6 +173,7 @@ class Unreadable:
   """A file of records that cannot be read: one record, which is broken."""
 
   classes = None
+  names: Set[str] = frozenset()
 
   def __init__(self, error: RecordError):
     self._error = error

@@ -174,6 +174,8 @@ class Records:
     Raises:
       RecordError: a file is missing, broken, too large, or outside of the root.
     """
+    if 'error' in example:
+      raise example['error']
     record = example['record']
     found, masks = {}, {}
     for name in self.modalities or self.opened.modalities:
@@ -192,8 +194,9 @@ class Records:
     if cell is not None:
       # Twice as large, for crops of a part.
       image = arrays.picture(cell, canvas=2 * side)
-      for transform in self.augment if rng is not None else ():
-        image = transform(image, rng)
+      if rng is not None:
+        for transform in self.augment:
+          image = transform(image, rng)
     resize = self.resize or Resize(size=side)
     return resize(image, None), np.bool_(cell is not None)
 
@@ -221,17 +224,25 @@ class _Rows(Sequence[Example]):
     return len(self._rows)
 
   def __getitem__(self, index: int) -> Example:
-    row = int(self._rows[index])
-    if row in self._opened.broken:
-      error = self._opened.broken[row]
-      raise RecordError(error.reason, file=error.file, row=error.row)
+    # What is wrong with a record is told by `prepare`.
+    try:
+      record = self._record(int(self._rows[index]))
+    except RecordError as error:
+      return {'error': error, 'label': -1}
+    label = label_of(record, self._columns)
+    return {'record': record, 'label': self._numbers.get(label, -1)}
+
+  def _record(self, row: int) -> Record:
+    broken = self._opened.broken.get(row)
+    if broken is not None:
+      raise RecordError(broken.reason, file=broken.file, row=broken.row)
     record = self._opened.source[row]
     label = label_of(record, self._columns)
-    if label is not None and label not in self._numbers:
+    if label is not None and self._numbers and label not in self._numbers:
       raise record.error(
         f'label {label!r} is none of the {len(self._numbers)} labels'
       )
-    return {'record': record, 'label': self._numbers.get(label, -1)}
+    return record
 
 
 @functools.lru_cache(maxsize=8)

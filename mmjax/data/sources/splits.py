@@ -22,7 +22,7 @@ SPLIT_NAMES = {
   'eval': 'test',
 }
 _IN_PATH = re.compile(
-  rf'(?:^|[^a-z])({"|".join(SPLIT_NAMES)})(?:[^a-z]|$)', re.IGNORECASE
+  rf'(?<![a-z])({"|".join(SPLIT_NAMES)})(?![a-z])', re.IGNORECASE
 )
 
 

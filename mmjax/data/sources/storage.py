@@ -40,7 +40,7 @@ class Storage:
 
   def name(self, path: str) -> str:
     """What a file in the folder is called."""
-    return f'{self.root}/{path}' if path else self.root
+    return clean(f'{self.root}/{path}' if path else self.root)
 
   def kind(self) -> str:
     """'file', 'folder' or 'nothing'.
@@ -244,7 +244,7 @@ class File(NamedTuple):
   @property
   def name(self) -> str:
     """The path, or the name of the part."""
-    return self.path if self.member is None else self.member
+    return clean(self.path if self.member is None else self.member)
 
   def read(self) -> bytes:
     """The bytes.
@@ -253,6 +253,11 @@ class File(NamedTuple):
       RecordError: they cannot be read, or are too many.
     """
     return self.storage.read(self.path, start=self.start, size=self.size)
+
+
+def clean(text: str) -> str:
+  """Text without halves of characters, which nothing could print or hash."""
+  return text.encode('utf-8', 'replace').decode('utf-8')
 
 
 def parent(root: str) -> tuple[str, str]:

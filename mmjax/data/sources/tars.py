@@ -21,11 +21,10 @@ from mmjax.data.sources.record import (
   FILES,
   Columns,
   Record,
-  clean,
   glance,
   is_missing,
 )
-from mmjax.data.sources.storage import File, Storage, one_line
+from mmjax.data.sources.storage import File, Storage, clean, one_line
 
 _INLINE = 2**20  # a larger description is an error
 _VERSION = 1  # of what is kept
@@ -67,6 +66,9 @@ class Tar:
       lambda file: _index(storage, path, file),
     )
     self._records = json.loads(file.read_text('utf-8'))
+    self.names = {columns.label, *(getattr(columns, name) for name in FILES)}
+    for entry in self._records:
+      self.names.update(entry.get('cells', ()))
 
   def __len__(self) -> int:
     return len(self._records)
@@ -132,9 +134,13 @@ def _index(storage: Storage, path: str, file: Path) -> None:
         if member.offset <= last or member.size < 0:
           raise tarfile.ReadError('its members overlap')
         last = member.offset
-        tar.members = []  # or it would keep them all
+        setattr(tar, 'members', [])  # noqa: B010  # or it would keep them all
         if member.isreg() and not member.issparse():
           _add(records, storage, path, member)
+      # tarfile takes what is no header for the end.
+      f.seek(tar.offset)
+      if f.read(tarfile.BLOCKSIZE).strip(b'\0'):
+        raise tarfile.ReadError('it is cut off or damaged')
   except Exception as error:  # tarfile lets a dozen kinds through
     reason = f'cannot read this shard further: {one_line(error)}'
     broken.append({'name': path, 'error': reason})

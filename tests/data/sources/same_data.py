@@ -161,8 +161,7 @@ def write_tars(root, found, *, shards=3):
 
 
 def feature(value):
-  Feature = tf_example_pb2.Example().features.feature['x'].__class__  # noqa: N806
-  found = Feature()
+  found = tf_example_pb2.Example().features.feature['x']
   if isinstance(value, bytes):
     found.bytes_list.value.append(value)
   else:
