@@ -39,6 +39,8 @@ PARAMETERS = {
 }
 # They are given a checkpoint, and tested with a tiny one: clip_finetune_test.
 WITH_ARGUMENT = ('clip_finetune',)
+# They are given data of one's own: own_data_configs_test.
+ON_YOUR_DATA = ('folder', 'manifest')
 # What is generated at first and kept; a little of it is enough here.
 OPTIONS = {'talking': ['--data.sentences', '8', '--data.evaluated', '8']}
 # They need data that is installed beside mmjax, and stamps are decoded at
@@ -70,7 +72,7 @@ ENCODERS = {
 
 def test_every_config_is_in_the_table():
   names = {path.stem for path in FOLDER.glob('*.py')}
-  assert names == {*PARAMETERS, *WITH_ARGUMENT}
+  assert names == {*PARAMETERS, *WITH_ARGUMENT, *ON_YOUR_DATA}
 
 
 @pytest.mark.parametrize('name', NAMES)

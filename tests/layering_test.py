@@ -30,6 +30,7 @@ MAY_IMPORT = {
   'mmjax.train': BASE
   | {'mmjax.paths', 'mmjax.collectives', 'mmjax.metrics', 'mmjax.data'},
   'mmjax.main': BASE | {'mmjax.train'},
+  'mmjax.apps': {'mmjax'},
 }
 # Tests, benchmarks and experiments are not part of the package; TensorFlow and
 # PyTorch are not needed to run it.

@@ -71,6 +71,20 @@ def decode(
   return np.array(rgb)
 
 
+def size(data: bytes) -> tuple[int, int]:
+  """Width and height that a picture says it has; nothing is decoded.
+
+  Raises:
+    RecordError: it is no picture.
+  """
+  try:
+    with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+      return image.size
+  except Exception as error:
+    reason = f'cannot read this picture: {_reason(error)}'
+    raise RecordError(reason) from error
+
+
 def pad_square(
   image: UInt8[np.ndarray, 'h w 3'], size: int
 ) -> UInt8[np.ndarray, '{size} {size} 3']:

@@ -165,6 +165,10 @@ class Config:
 def load_config(path: Path, args: Sequence[str] = ()) -> Config:
   """Reads a config file and applies command-line options to it.
 
+  A config whose model depends on the data (how many classes it has) is a
+  function of it: `get_config(*, data=Records())`. What it is given is the
+  default of `data`, to which the options `--data...` have been applied.
+
   Args:
     path: Python file that defines `get_config() -> Config`; behind a colon what
       `get_config` is given, as in `configs/clip_finetune.py:runs/clip`.
@@ -183,15 +187,20 @@ def load_config(path: Path, args: Sequence[str] = ()) -> Config:
   if not hasattr(module, 'get_config'):
     raise InputError(f'{file} defines no get_config()')
   given = () if argument is None else (argument,)
+  signature = inspect.signature(module.get_config)
   try:
-    inspect.signature(module.get_config).bind(*given)
+    signature.bind(*given)
   except TypeError as error:
     raise InputError(
-      f'{path}: get_config{inspect.signature(module.get_config)} is given what '
-      f'stands behind the colon of {file}:ARGUMENT: {error}'
+      f'{path}: get_config{signature} is given what stands behind the colon of '
+      f'{file}:ARGUMENT: {error}'
     ) from error
+  data = signature.parameters.get('data')
   try:
-    default = module.get_config(*given)
+    if data is None or data.kind is not inspect.Parameter.KEYWORD_ONLY:
+      default = module.get_config(*given)
+    else:
+      default = _from_data(module.get_config, given, data.default, path, args)
   except ValueError as error:
     raise InputError(f'{path}: {error}') from error
   if not args:
@@ -206,6 +215,43 @@ def load_config(path: Path, args: Sequence[str] = ()) -> Config:
     )
   except ValueError as error:
     raise InputError(str(error)) from error
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Data:
+  """The only part of a config that its model depends on."""
+
+  data: Any
+  """Data set."""
+
+
+def _from_data(
+  get_config: Any,
+  given: tuple[str, ...],
+  data: Any,
+  path: Path,
+  args: Sequence[str],
+) -> Config:
+  """The config for what the options `--data...` name; see `load_config`."""
+
+  def parse(args: Sequence[str]) -> Any:
+    return tyro.cli(
+      Annotated[Any, tyro.conf.arg(name='')],
+      default=_Data(data=data),
+      args=list(args),
+      prog=f'train.py --config {path}',
+      return_unknown_args=True,
+    )
+
+  own = [arg for arg in args if arg not in ('-h', '--help')]
+  found, _ = parse(own)
+  try:
+    return get_config(*given, data=found.data)
+  except InputError:
+    if len(own) < len(args):
+      # There is no model yet whose options could be told.
+      parse(['--help'])
+    raise
 
 
 def split_argument(path: Path) -> tuple[Path, str | None]:

@@ -38,6 +38,15 @@ def picture(cell: Any, *, canvas: int) -> UInt8[np.ndarray, 'h w 3']:
   )
 
 
+def size(cell: Any) -> tuple[int, int]:
+  """Width and height of the picture in a cell.
+
+  Raises:
+    RecordError: there is no picture.
+  """
+  return images.size(_bytes(cell))
+
+
 def sound(cell: Any, *, seconds: float) -> Float32[np.ndarray, ' s']:
   """The first seconds of the sound in a cell: mono, 16 kHz.
 

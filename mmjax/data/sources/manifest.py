@@ -50,7 +50,7 @@ class Manifest:
       storage: folder of the manifest.
       path: the manifest in it.
       columns: what its columns are called.
-      files: the folder that cells are relative to; that of the manifest if None.
+      files: the folder that cells are relative to; the manifest's if None.
       split: that of records that do not tell their own.
 
     Raises:

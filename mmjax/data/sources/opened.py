@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -186,7 +186,7 @@ def look(source: Source, *, columns: Columns, where: str) -> Opened:
   if len(broken) < len(names):
     for field in dataclasses.fields(columns):
       column = getattr(columns, field.name)
-      if column != field.default and column not in seen:
+      if column and column != field.default and column not in seen:
         met = source.names
         check_name(f'column for columns.{field.name} in {where}', column, met)
   labels = source.classes or sorted(by_label, key=_in_order)

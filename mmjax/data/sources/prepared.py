@@ -22,7 +22,6 @@ from mmjax.data.sources.record import (
   Record,
   Samples,
   glance,
-  is_missing,
 )
 from mmjax.data.sources.storage import Storage, clean, one_line
 from mmjax.types import InputError

@@ -14,7 +14,7 @@ FILES = ('image', 'audio', 'text_file')  # columns that name files
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Columns:
-  """What the columns are called; one that is not there is no such thing."""
+  """What the columns are called; an empty name leaves one out."""
 
   image: str = 'image'
   """Pictures: files, or their bytes."""
@@ -33,8 +33,9 @@ class Columns:
   or a patient of whom there are several records."""
 
   def all(self) -> tuple[str, ...]:
-    """All names."""
-    return tuple(getattr(self, f.name) for f in dataclasses.fields(self))
+    """All names; an empty one says that there is no such column."""
+    names = (getattr(self, f.name) for f in dataclasses.fields(self))
+    return tuple(name for name in names if name)
 
 
 class Samples(NamedTuple):

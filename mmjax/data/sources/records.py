@@ -1,4 +1,4 @@
-"""Your own data as a data set: pictures, sounds and texts, wherever they are."""
+"""Your own data as a data set: pictures, sounds, texts, wherever they are."""
 
 import dataclasses
 import functools
