@@ -7,9 +7,9 @@ where `~/pictures/cat/001.jpg` is a cat; `train/cat/001.jpg` and `test/cat/...`
 keep a split of your own. docs/data.md has the other ways to keep data.
 
 The model is small, for hundreds to tens of thousands of examples: pictures of
-64 pixels to a convolutional network, 0.8 million parameters; sounds of 3 seconds
-to a spectrogram Transformer two blocks deep, 0.3 million. A folder of both
-teaches one model both.
+64 pixels to a convolutional network, 0.8 million parameters; sounds of 3
+seconds to a spectrogram Transformer two blocks deep, 0.3 million. A folder of
+both teaches one model both.
 """
 
 from typing import Any

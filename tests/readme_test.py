@@ -12,6 +12,7 @@ import pytest
 
 from mmjax.main import add_options, main
 from mmjax.train.config import load_config, split_argument
+from tests.data.sources import same_data
 from tests.pretrained.tiny_clip import write_clip
 
 ROOT = Path(__file__).parents[1]
@@ -97,6 +98,9 @@ def test_training_commands_have_options_that_exist(page, monkeypatch, tmp_path):
     file, argument = split_argument(own.config)
     if argument is not None:  # a checkpoint of the hub
       own.config = Path(f'{file}:{write_clip(tmp_path)}')
+    if file.stem in ('folder', 'manifest'):  # your own data
+      root = same_data.write_folder(tmp_path / 'data', same_data.stamps(9))
+      rest[rest.index('--data.root') + 1] = str(root)
     load_config(own.config, rest)
 
 

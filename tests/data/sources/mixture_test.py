@@ -9,6 +9,10 @@ from mmjax.data.sources import Mixture, Records
 from mmjax.types import InputError
 from tests.data.sources import same_data
 
+LINES = [
+  *[('zoo', 'train'), ('food', 'train')] * 8,
+  *[('zoo', 'test'), ('food', 'val')] * 2,
+]
 SMALL = {'image_size': 8, 'text_length': 16, 'audio_seconds': 0.02}
 
 
@@ -21,9 +25,7 @@ def parts(tmp_path_factory):
   file.write_text(
     '\n'.join(
       f'{{"text": "t{i}", "label": "{label}", "split": "{split}"}}'
-      for i, (label, split) in enumerate(
-        zip(['zoo', 'food'] * 10, ['train'] * 16 + ['test', 'val'] * 2)
-      )
+      for i, (label, split) in enumerate(LINES)
     )
   )
   return {

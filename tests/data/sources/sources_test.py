@@ -1,5 +1,6 @@
 """However the data is kept, its batches are the same."""
 
+import fsspec
 import jax
 import numpy as np
 import pytest
@@ -95,6 +96,20 @@ def test_a_batch_follows_from_seed_and_step_for_any_number_of_processes(
       halves.append(next(batches))
   got = jax.tree.map(lambda *x: np.concatenate(x), *halves)
   jax.tree.map(np.testing.assert_array_equal, got, want)
+
+
+@pytest.mark.parametrize('name', ['folder', 'csv', 'parquet_paths', 'tars'])
+def test_object_storage_gives_the_same(name, found, want, tmp_path):
+  root = same_data.WRITERS[name](tmp_path / 'data', found)
+  bucket = f'memory://bucket-{name}'
+  fsspec.filesystem('memory').put(
+    str(tmp_path / 'data'), bucket, recursive=True
+  )
+  there = f'{bucket}/{root.relative_to(tmp_path / "data")}'.removesuffix('/.')
+  data = Records(root=there, cache=str(tmp_path / 'cache'), **OPTIONS)
+  data.check()
+  with eval_batches(data, 'test', batch_size=4) as batches:
+    jax.tree.map(np.testing.assert_array_equal, list(batches), want[4:])
 
 
 @pytest.mark.slow
