@@ -25,10 +25,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     allow_abbrev=False,
   )
   commands = parser.add_subparsers(metavar='COMMAND', required=True)
-  # What is asked of them is their own business.
-  given = {'add_help': False, 'allow_abbrev': False}
   for name, (run, text) in _COMMANDS.items():
-    command = commands.add_parser(name, help=text, **given)
+    # What is asked of them is their own business.
+    command = commands.add_parser(name, help=text, add_help=False)
     command.set_defaults(run=run)
   own, _ = parser.parse_known_args(argv[:1])
   try:

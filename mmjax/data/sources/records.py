@@ -119,7 +119,7 @@ class Records:
     return {'label': labels} if labels else {}
 
   def check(self) -> None:
-    """Looks whether there are records, and training ones.
+    """Looks whether there are records, and some in each split.
 
     Raises:
       InputError: there are none.
@@ -127,7 +127,9 @@ class Records:
     """
     self._check_broken()
     self.resolved()
-    self.source('train')
+    # Not to find out behind the last step.
+    for split in SPLITS:
+      self.source(split)
 
   def _check_broken(self) -> None:
     broken = self.opened.broken

@@ -383,6 +383,23 @@ def test_tfds_in_another_format_or_with_files_missing(tmp_path):
     Records(root=str(root), text_length=9).check()
 
 
+def change(good, rng):
+  """Some bytes flipped, cut off, put between, or turned into a number."""
+  data = bytearray(good)
+  for _ in range(rng.randint(1, 4)):
+    at = rng.randrange(len(data) + 1)
+    what = rng.randrange(4)
+    if what == 0:
+      data[at : at + 1] = bytes([rng.randrange(256)])
+    elif what == 1:
+      del data[at:]
+    elif what == 2:
+      data[at:at] = rng.randbytes(rng.randrange(9))
+    else:
+      data[at : at + 4] = struct.pack('>I', rng.getrandbits(32))
+  return bytes(data)
+
+
 @pytest.mark.parametrize(
   'count', [30, pytest.param(334, marks=pytest.mark.slow)]
 )
@@ -393,21 +410,34 @@ def test_changed_files_are_errors_or_fine(count, tmp_path):
   cells = []
   for i in range(count):
     for suffix, good in ('png', PNG), ('wav', WAV), ('txt', 'ähm'.encode()):
-      data = bytearray(good)
-      for _ in range(rng.randint(1, 4)):
-        at = rng.randrange(len(data) + 1)
-        what = rng.randrange(4)
-        if what == 0:
-          data[at : at + 1] = bytes([rng.randrange(256)])
-        elif what == 1:
-          del data[at:]
-        elif what == 2:
-          data[at:at] = rng.randbytes(rng.randrange(9))
-        else:
-          data[at : at + 4] = struct.pack('>I', rng.getrandbits(32))
       name = f'{i}.{suffix}'
       root.mkdir(exist_ok=True)
-      (root / name).write_bytes(data)
+      (root / name).write_bytes(change(good, rng))
       cells.append({COLUMNS[suffix]: name, 'label': 'a'})
   errors = read_all(Records(root=str(manifest(root, *cells)), **SMALL))
   assert count < len(errors) < 3 * count
+
+
+@pytest.mark.parametrize('name', ['jsonl', 'csv', 'parquet', 'tars', 'tfds'])
+@pytest.mark.parametrize('count', [3, pytest.param(60, marks=pytest.mark.slow)])
+def test_changed_tables_and_shards_are_errors_or_fine(name, count, tmp_path):
+  found = same_data.stamps(9)
+  root = same_data.WRITERS[name](tmp_path / 'data', found)
+  files = [root] if root.is_file() else sorted(root.iterdir())
+  good = {file: file.read_bytes() for file in files}
+  rng = random.Random(1)
+  told = []
+  for i in range(count):
+    file = rng.choice(files)
+    file.write_bytes(change(good[file], rng))
+    os.utime(file, (i, i))
+    cache = str(tmp_path / f'cache{i}')
+    try:
+      data = Records(root=str(root), cache=cache, on_error='skip', **SMALL)
+      read_all(data)
+      data.check()
+    except InputError as error:
+      told.append(str(error))
+    file.write_bytes(good[file])
+  assert '\n' not in ''.join(told)
+  assert not list(tmp_path.rglob('.making-*'))

@@ -11,6 +11,11 @@ from mmjax.data.sources import Records
 from mmjax.data.transforms import RandomFlip, RandomResizedCrop
 from tests.data.sources import same_data
 
+SLOW = ('metadata', 'parquet_paths')
+NAMES = [
+  pytest.param(name, marks=pytest.mark.slow if name in SLOW else ())
+  for name in same_data.WRITERS
+]
 OPTIONS = {
   'image_size': 16,
   'text_length': 32,
@@ -39,7 +44,7 @@ def want(found, tmp_path_factory):
   return read(Records(root=str(root), cache=str(folder / 'cache'), **OPTIONS))
 
 
-@pytest.mark.parametrize('name', same_data.WRITERS)
+@pytest.mark.parametrize('name', NAMES)
 def test_every_source_gives_the_same_batches(name, found, want, tmp_path):
   root = same_data.WRITERS[name](tmp_path / 'data', found)
   data = Records(root=str(root), cache=str(tmp_path / 'cache'), **OPTIONS)
@@ -98,7 +103,15 @@ def test_a_batch_follows_from_seed_and_step_for_any_number_of_processes(
   jax.tree.map(np.testing.assert_array_equal, got, want)
 
 
-@pytest.mark.parametrize('name', ['folder', 'csv', 'parquet_paths', 'tars'])
+@pytest.mark.parametrize(
+  'name',
+  [
+    'folder',
+    'tars',
+    pytest.param('csv', marks=pytest.mark.slow),
+    pytest.param('parquet_paths', marks=pytest.mark.slow),
+  ],
+)
 def test_object_storage_gives_the_same(name, found, want, tmp_path):
   root = same_data.WRITERS[name](tmp_path / 'data', found)
   bucket = f'memory://bucket-{name}'
