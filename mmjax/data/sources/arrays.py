@@ -7,6 +7,7 @@ used.
 
 import io
 import math
+import unicodedata
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,10 @@ from mmjax.data.sources.record import Blob, Samples
 from mmjax.data.sources.storage import clean, one_line
 
 MAX_PIXELS = 2**26
-MAX_TEXT = 2**17  # characters that a tokenizer is given
+MAX_TEXT = 2**16  # characters that a tokenizer is given
+# Normal forms take the square of the marks on a letter; no language has more
+# (https://unicode.org/reports/tr15/#Stream_Safe_Text_Format).
+_MARKS = 30
 _RATES = 1_000, 768_000
 _CHANNELS = 16
 _FORMATS = ('WAV', 'WAVEX', 'RF64', 'FLAC', 'OGG', 'MP3', 'AIFF', 'AU')
@@ -95,7 +99,19 @@ def text(cell: Any) -> str:
     found = str(cell)
   else:
     raise RecordError(f'{type(cell).__name__} is no text')
-  return clean(found[:MAX_TEXT])
+  return _few_marks(clean(found[:MAX_TEXT]))
+
+
+def _few_marks(text: str) -> str:
+  """The text, without more marks on one letter than there can be."""
+  if text.isascii():
+    return text
+  kept, run = [], 0
+  for letter in text:
+    run = run + 1 if unicodedata.combining(letter) else 0
+    if run <= _MARKS:
+      kept.append(letter)
+  return ''.join(kept)
 
 
 def _bytes(cell: Any) -> bytes:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mmjax.data import RecordError, eval_batches, train_batches
-from mmjax.data.sources import Records
+from mmjax.data.sources import Records, arrays
 from mmjax.data.sources.storage import Storage
 from mmjax.types import InputError
 from tests.data.sources import same_data
@@ -196,6 +196,15 @@ def test_no_more_of_a_sound_is_decoded_than_is_used(tmp_path):
   )
   (tmp_path / 'data/long.flac').write_bytes(long_flac())
   (tmp_path / 'data/liar.wav').write_bytes(wav_header() + bytes(2000))
+  assert read_all(Records(root=str(file), **SMALL)) == []
+
+
+def test_marks_without_end_do_not_take_the_square_of_their_time(tmp_path):
+  marks = '\u0300' * 30_000 + '\u0323' * 30_000
+  assert arrays.text(f'a{marks}b') == 'a' + '\u0300' * 30 + 'b'
+  for text in ('Việt Nam', 'e\u0301\u0323', 'שָׁלוֹם'):
+    assert arrays.text(text) == text
+  file = manifest(tmp_path / 'data', {'text': marks, 'label': 'a'})
   assert read_all(Records(root=str(file), **SMALL)) == []
 
 
