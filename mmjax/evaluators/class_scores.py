@@ -82,13 +82,13 @@ class ClassScores:
     if not target.size:
       nan = float('nan')
       return Evaluation({f'{self.name}/{key}': nan for key in keys}, {})
-    broken = ~np.isfinite(logits).all(axis=1)
+    broken: Any = ~np.isfinite(logits).all(axis=1)
     said = np.where(broken, len(names), logits.argmax(axis=1))
     occurs = np.unique(target)
     score: Any = metrics.precision_recall_fscore_support
     scores = score(target, said, labels=occurs, zero_division=0.0)
     precision, recall, f1, count = scores
-    order = np.argsort(-logits, axis=1, kind='stable')
+    order: Any = np.argsort(-logits, axis=1, kind='stable')
     hits: Any = (order == target[:, None]) & ~broken[:, None]
     values = [f1.mean(), precision.mean(), recall.mean()]
     values += [hits[:, :k].any(axis=1).mean() for k in self.k]
