@@ -21,10 +21,11 @@ from mmjax.pretrained.generation import (
   continue_texts,
   stream_texts,
 )
+from mmjax.pretrained.later import Lazy
 from mmjax.pretrained.preprocess import Preprocess
 from mmjax.pretrained.sentences import copy_sentences
 from mmjax.pretrained.table import export_rows
-from mmjax.pretrained.variables import load_variables
+from mmjax.pretrained.variables import later_variables
 from mmjax.types import Batch, InputError
 
 
@@ -39,10 +40,12 @@ class Pretrained:
 
   model: nn.Module
   """Of mmjax's own parts; trains like any other."""
-  params: Any
-  """Its parameters, in float32."""
-  collections: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-  """Its variables that are none: the moving averages of BatchNorm."""
+  params: Any = Lazy()
+  """Its parameters, in float32; who first asks for them waits until they are
+  read. Before, `load` has checked that all are there."""
+  collections: Any = Lazy()
+  """Its variables that are none, the moving averages of BatchNorm, by name;
+  read like the parameters."""
   preprocess: Preprocess
   """Raw inputs to the batch that the model takes."""
   config: Mapping[str, Any]
@@ -53,6 +56,11 @@ class Pretrained:
   """The folder."""
   generation: Mapping[str, Any] = dataclasses.field(default_factory=dict)
   """How its makers write with it: `generation_config.json`."""
+
+  def __repr__(self) -> str:
+    """What it is and where from, without the numbers."""
+    kind = self.config.get('model_type')
+    return f'{type(self).__name__}(model_type={kind!r}, source={self.source})'
 
   def __call__(self, **inputs: Any) -> dict[str, Any]:
     """Runs the model on raw inputs.
@@ -138,6 +146,10 @@ def load(
 ) -> Pretrained:
   """Loads a checkpoint in the Hugging Face format.
 
+  Everything is checked here; the parameters are read when they are first asked
+  for, by whatever runs the model or `loaded.params`. Until then the files are
+  held open: they may be removed, but who changes them gets an error there.
+
   Args:
     name: a folder with `config.json` and safetensors, or `owner/model` of the
       hub.
@@ -151,10 +163,9 @@ def load(
       known here; the message lists them.
   """
   found = find(name, image_size=image_size)
-  collections = load_variables(
+  params, collections = later_variables(
     found.architecture, Tensors(found.source), found.source, sharding
   )
-  params = collections.pop('params')
   return Pretrained(
     model=found.model,
     params=params,
