@@ -142,7 +142,11 @@ class Pretrained:
 
 
 def load(
-  name: str | Path, *, sharding: Any = None, image_size: int | None = None
+  name: str | Path,
+  *,
+  sharding: Any = None,
+  image_size: int | None = None,
+  seconds: float | None = None,
 ) -> Pretrained:
   """Loads a checkpoint in the Hugging Face format.
 
@@ -157,12 +161,14 @@ def load(
       the default device if None. They are read one by one.
     image_size: side of the pictures in pixels, if not as the checkpoint says;
       learned positions are resampled for it.
+    seconds: length of an AST's sounds, if not as the checkpoint says, in the
+      same way.
 
   Raises:
     InputError: the folder, its architecture or its tensors are not what is
       known here; the message lists them.
   """
-  found = find(name, image_size=image_size)
+  found = find(name, image_size=image_size, seconds=seconds)
   params, collections = later_variables(
     found.architecture, Tensors(found.source), found.source, sharding
   )
