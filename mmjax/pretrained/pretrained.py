@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from mmjax.models import Aligned
+from mmjax.models.wrapper import Wrapper
 from mmjax.paths import named_leaves
 from mmjax.pretrained.architecture import Architecture
 from mmjax.pretrained.checkpoint import find, untouched
@@ -101,7 +102,7 @@ class Pretrained:
     if write is None:
       raise InputError(f'a {self.config.get("model_type")} writes no text here')
     chosen, inputs = _split(options, given)
-    return write(self, chosen, **inputs)
+    return write(self._bare, chosen, **inputs)
 
   def stream(
     self, *, options: Options | None = None, **given: Any
@@ -114,7 +115,7 @@ class Pretrained:
     if self.architecture.generate is not continue_texts:
       raise InputError(f'a {self.config.get("model_type")} has no stream here')
     chosen, inputs = _split(options, given)
-    return stream_texts(self, chosen, **inputs)
+    return stream_texts(self._bare, chosen, **inputs)
 
   @property
   def variables(self) -> dict[str, Any]:
@@ -127,6 +128,14 @@ class Pretrained:
     if key not in self._programs:
       self._programs[key] = make(self.model, *args)
     return self._programs[key]
+
+  @functools.cached_property
+  def _bare(self) -> 'Pretrained':
+    """Without what wraps the model: it writes with its kernels as learned."""
+    if not isinstance(self.model, Wrapper):
+      return self
+    model, variables = self.model.bare(self.variables)
+    return dataclasses.replace(self, model=model, params=variables['params'])
 
   @functools.cached_property
   def _programs(self) -> dict[Any, Any]:
