@@ -11,6 +11,8 @@ from jaxtyping import Array, Bool, Float, Int
 from mmjax.layers.cache import Slots
 from mmjax.types import Tokens
 
+Heard = Tokens | Mapping[str, Tokens]
+"""What a model listens to, as its method `listen` gives it."""
 State = Mapping[str, Any]
 """The collections `cache` and `context` (`mmjax/layers/cache.py`)."""
 Step = Callable[..., tuple[Array, State]]
@@ -64,7 +66,7 @@ def bare(
 
 
 def make_step(
-  model: nn.Module, variables: Mapping[str, Any], context: Tokens | None = None
+  model: nn.Module, variables: Mapping[str, Any], context: Heard | None = None
 ) -> Step:
   """A model's step.
 
