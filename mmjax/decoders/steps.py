@@ -9,7 +9,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from mmjax.layers.cache import Slots
-from mmjax.types import Tokens
 
 State = Mapping[str, Any]
 """The collections `cache` and `context` (`mmjax/layers/cache.py`)."""
@@ -51,14 +50,15 @@ Rule = Callable[[Array, Written], Array]
 
 
 def make_step(
-  model: nn.Module, variables: Mapping[str, Any], context: Tokens | None = None
+  model: nn.Module, variables: Mapping[str, Any], context: Any = None
 ) -> Step:
   """A model's step.
 
   Args:
     model: it has a method `decode`, such as `LanguageModel` and `Generative`.
     variables: its parameters, and other collections.
-    context: what it listens to, if it does.
+    context: what it listens to, if it does: what its `listen` gives, Tokens
+      for most.
   """
 
   def step(

@@ -1,6 +1,7 @@
 """Wiring: encoders, fusion and heads as one function of a batch."""
 
 from mmjax.models.aligned import Aligned, Alignment
+from mmjax.models.copying import Copying
 from mmjax.models.fused import Fused
 from mmjax.models.generative import Generative
 from mmjax.models.heads import Head, OrdinalHead
@@ -14,6 +15,7 @@ from mmjax.models.text_to_image import TextToImage
 __all__ = [
   'Aligned',
   'Alignment',
+  'Copying',
   'Fused',
   'Generative',
   'Head',

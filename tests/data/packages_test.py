@@ -5,7 +5,7 @@ import pytest
 
 from mmjax.data import splits
 from mmjax.data.datasets import packages
-from mmjax.data.datasets.packages import Packages, parse
+from mmjax.data.datasets.packages import LineTokenizer, Packages, parse
 from mmjax.types import InputError
 
 INDEX = """Package: zebra
@@ -54,10 +54,24 @@ def test_rows_are_descriptions_and_lines(tmp_path):
   row = data.source('train')[0]
   arrays = data.prepare(row, None)
   package = row['package']
-  assert data.tokenizer.decode(arrays['text']) == package.line
+  words = LineTokenizer(packages=data)
+  assert words.decode(arrays['text']) == package.line
   assert arrays['document'].shape == (128,)
   assert arrays['mask']['document'].sum() > arrays['mask']['text'].sum()
-  assert data.tokenizer.decode(arrays['document']) == package.description
+  text = words.decode(arrays['document'])
+  assert text.replace('\n ', '\n') == package.description
+
+
+def test_a_word_has_the_same_ids_at_the_start_of_a_text(tmp_path):
+  (tmp_path / 'some_main_i18n_Translation-en').write_text(
+    'Package: b\nDescription-en: tool of b\n tool or tool\n .\n tool\n'
+  )
+  data = Packages(root=str(tmp_path), cache=str(tmp_path), vocabulary=300)
+  assert not splits.is_test('b')
+  arrays = data.prepare(data.source(splits.split_of('b'))[0], None)
+  tool = arrays['text'][1:6].tolist()
+  ids = ' '.join(map(str, arrays['document']))
+  assert ids.count(' '.join(map(str, tool))) == 3
 
 
 def test_splits_are_by_name_and_unseen_ones_share_nothing(tmp_path):

@@ -88,7 +88,7 @@ class Packages:
     """
     packages = _read(_files(self.root))
     texts = [
-      f'{p.description}\n{p.line}'
+      _spaced(f'{p.description}\n{p.line}')
       for p in packages
       if splits.split_of(p.name) == 'train'
     ]
@@ -143,8 +143,8 @@ class Packages:
     del rng
     tokenizer, package = example['tokenizer'], example['package']
     longer = dataclasses.replace(tokenizer, length=self.length)
-    document, document_mask = longer(package.description)
-    text, text_mask = tokenizer(package.line)
+    document, document_mask = longer(_spaced(package.description))
+    text, text_mask = tokenizer(_spaced(package.line))
     return {
       'document': document,
       'text': text,
@@ -161,7 +161,13 @@ class LineTokenizer:
 
   def decode(self, ids: Int[np.ndarray, ' t']) -> str:
     """Text up to the first end token."""
-    return self.packages.tokenizer.decode(ids)
+    return self.packages.tokenizer.decode(ids).strip()
+
+
+def _spaced(text: str) -> str:
+  """With a space before each paragraph: its first word has the ids then that
+  it has elsewhere, and can be copied."""
+  return ' ' + text.replace('\n', '\n ')
 
 
 def _paragraphs(package: Package) -> Sequence[str]:
