@@ -7,13 +7,8 @@ which is read where it is installed
 
 import dataclasses
 import functools
-import glob
-import hashlib
-import os
 import re
-import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -21,12 +16,12 @@ from jaxtyping import Int
 
 from mmjax.data import splits, subwords
 from mmjax.data.dataset import SPLITS, Example, check_name
+from mmjax.data.datasets import apt
 from mmjax.data.subwords import Subwords
 from mmjax.types import InputError
 
 _INDEX = '*_i18n_Translation-en*'
 _HINT = 'run `apt-get -o Acquire::Languages=en update`'
-_HELPER = '/usr/lib/apt/apt-helper'
 _SPACE = re.compile(r'\s+')
 VIEWS = ('default', 'unseen')
 
@@ -88,23 +83,14 @@ class Packages:
     """
     packages = _read(_files(self.root))
     texts = [
-      _spaced(f'{p.description}\n{p.line}')
+      subwords.spaced(f'{p.description}\n{p.line}')
       for p in packages
       if splits.split_of(p.name) == 'train'
     ]
-    told = f'{self.vocabulary}\n' + '\n'.join(texts)
-    digest = hashlib.sha256(told.encode()).hexdigest()[:16]
-    name = f'packages-{self.vocabulary}-{digest}.json'
-    file = Path(self.cache).expanduser() / 'subwords' / name
-    if not file.exists():
-      try:
-        subwords.learn(texts, file, vocabulary=self.vocabulary)
-      except OSError as error:
-        raise InputError(
-          f'cannot keep a vocabulary in {self.cache}: {error}: name another '
-          'folder with --data.cache'
-        ) from error
-    return Subwords(file=str(file), length=self.line_length)
+    file = subwords.learn_once(
+      texts, self.cache, name='packages', vocabulary=self.vocabulary
+    )
+    return Subwords(file=file, length=self.line_length)
 
   def source(self, split: str, view: str = 'default') -> Sequence[Example]:
     """Packages of a split; the first call reads the index.
@@ -143,8 +129,8 @@ class Packages:
     del rng
     tokenizer, package = example['tokenizer'], example['package']
     longer = dataclasses.replace(tokenizer, length=self.length)
-    document, document_mask = longer(_spaced(package.description))
-    text, text_mask = tokenizer(_spaced(package.line))
+    document, document_mask = longer(subwords.spaced(package.description))
+    text, text_mask = tokenizer(subwords.spaced(package.line))
     return {
       'document': document,
       'text': text,
@@ -162,12 +148,6 @@ class LineTokenizer:
   def decode(self, ids: Int[np.ndarray, ' t']) -> str:
     """Text up to the first end token."""
     return self.packages.tokenizer.decode(ids).strip()
-
-
-def _spaced(text: str) -> str:
-  """With a space before each paragraph: its first word has the ids then that
-  it has elsewhere, and can be copied."""
-  return ' ' + text.replace('\n', '\n ')
 
 
 def _paragraphs(package: Package) -> Sequence[str]:
@@ -201,32 +181,15 @@ def parse(lines: Iterator[str]) -> Iterator[Package]:
 
 
 def _files(root: str) -> tuple[str, ...]:
-  folder = os.path.expanduser(root)
-  files = sorted(glob.glob(os.path.join(glob.escape(folder), _INDEX)))
-  if not files:
-    raise InputError(f'no index {folder}/{_INDEX}: {_HINT}')
-  return tuple(files)
+  return apt.files(root, _INDEX, hint=_HINT)
 
 
 @functools.lru_cache(maxsize=2)
 def _read(files: tuple[str, ...]) -> Sequence[Package]:
   found: dict[str, Package] = {}
   for file in files:
-    for package in parse(iter(_text(file).splitlines())):
+    for package in parse(iter(apt.text(file).splitlines())):
       found.setdefault(package.name, package)
   if not found:
     raise InputError(f'no package is described in {", ".join(files)}')
   return list(found.values())
-
-
-def _text(file: str) -> str:
-  if file.endswith('Translation-en'):
-    return Path(file).read_text(encoding='utf-8', errors='replace')
-  # Whatever it is compressed with, the package manager can read it.
-  try:
-    run = subprocess.run(
-      [_HELPER, 'cat-file', file], capture_output=True, check=True
-    )
-  except (OSError, subprocess.CalledProcessError) as error:
-    raise InputError(f'cannot read {file}: {error}') from error
-  return run.stdout.decode('utf-8', 'replace')
