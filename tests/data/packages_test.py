@@ -83,13 +83,22 @@ def test_splits_are_by_name_and_unseen_ones_share_nothing(tmp_path):
   assert sorted(itertools.chain(*names.values())) == sorted(
     f'tool{i}' for i in range(60)
   )
-  assert names['test'] == [
+  assert sorted(names['test']) == sorted(
     f'tool{i}' for i in range(60) if splits.is_test(f'tool{i}')
-  ]
+  )
   unseen = [r['package'] for r in data.source('test', 'unseen')]
   assert unseen
   assert all(SHARED not in p.description for p in unseen)
   assert len(unseen) < len(names['test'])
+
+
+def test_the_same_few_are_evaluated_and_all_are_trained_on(tmp_path):
+  data = write(tmp_path)
+  few = dataclasses.replace(data, evaluated=4)
+  some, rows = few.source('test'), data.source('test')
+  assert len(some) == 4
+  assert [r['package'] for r in some] == [r['package'] for r in rows[:4]]
+  assert len(few.source('train')) == len(data.source('train')) > 4
 
 
 def test_the_vocabulary_is_of_the_training_split_alone(tmp_path):

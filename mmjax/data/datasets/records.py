@@ -7,7 +7,6 @@ index, which is read where it is installed, and the phrases below
 
 import dataclasses
 import functools
-import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
@@ -129,7 +128,9 @@ class Records:
     records = self._records(split, train_on=self.train_on)
     asked = records
     if split != 'train':
-      asked = sorted(records, key=lambda r: _seed(r.name))[: self.evaluated]
+      asked = sorted(records, key=lambda r: splits.number_of(r.name))[
+        : self.evaluated
+      ]
     tokenizer = self.tokenizer
     return [
       {'record': r, 'others': records, 'tokenizer': tokenizer} for r in asked
@@ -138,7 +139,7 @@ class Records:
   def ask(self, example: Example, rng: np.random.Generator | None) -> Asked:
     """A question about the record; without `rng` always the same one."""
     record: Record = example['record']
-    rng = rng or np.random.default_rng(_seed(record.name))
+    rng = rng or np.random.default_rng(splits.number_of(record.name))
     told = [record, *self._others(example, rng)]
     shared = [k for k in KINDS if all(k in r.facts for r in told)]
     kinds = rng.permutation(shared)[: self.facts].tolist()
@@ -256,11 +257,6 @@ def _statements(record: Record) -> Iterator[str]:
 
 def _pick(phrases: Sequence[str], rng: np.random.Generator) -> str:
   return phrases[rng.integers(len(phrases))]
-
-
-def _seed(name: str) -> int:
-  digest = hashlib.md5(f'question:{name}'.encode(), usedforsecurity=False)
-  return int(digest.hexdigest(), 16)
 
 
 @functools.lru_cache(maxsize=2)
