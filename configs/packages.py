@@ -19,13 +19,12 @@ def get_config() -> Config:
   # To tune something, hold the validation split out: --data.train-on train.
   data = Packages(
     vocabulary=4096,
-    length=80,
+    length=64,
     line_length=20,
     train_on='train_and_validation',
   )
   small = {
     'width': 128,
-    'depth': 2,
     'heads': 4,
     'mlp_ratio': 3.0,
     'embed': ByteEmbedding(vocabulary=data.vocabulary),
@@ -36,10 +35,10 @@ def get_config() -> Config:
     data=data,
     # Most words of a line stand in the description: they are copied.
     model=Copying(
-      encoders={'document': TextTransformer(**small)},
+      encoders={'document': TextTransformer(depth=1, **small)},
       fusion=Only(modality='document'),
       decoder=TextDecoder(
-        positions=LearnedPositions(length=data.line_length), **small
+        depth=2, positions=LearnedPositions(length=data.line_length), **small
       ),
       pointer=Pointer(width=64),
     ),
@@ -55,8 +54,8 @@ def get_config() -> Config:
       )
       for name, view in {'line': 'default', 'line_unseen': 'unseen'}.items()
     },
-    optimizer=AdamW(peak_lr=2e-3, weight_decay=0.05),
+    optimizer=AdamW(peak_lr=3e-3, weight_decay=0.05),
     batch_size=32,
-    steps=2400,
-    checkpoint=Checkpointing(every=2400, best=None),
+    steps=1400,
+    checkpoint=Checkpointing(every=1400, best=None),
   )

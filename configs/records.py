@@ -20,7 +20,6 @@ def get_config() -> Config:
   data = Records(train_on='train_and_validation')
   small = {
     'width': 128,
-    'depth': 2,
     'heads': 4,
     'mlp_ratio': 3.0,
     'embed': ByteEmbedding(vocabulary=data.vocabulary),
@@ -31,10 +30,10 @@ def get_config() -> Config:
     data=data,
     # The question stands above the passage; the answer is copied from it.
     model=Copying(
-      encoders={'document': TextTransformer(**small)},
+      encoders={'document': TextTransformer(depth=1, **small)},
       fusion=Only(modality='document'),
       decoder=TextDecoder(
-        positions=LearnedPositions(length=data.answer_length), **small
+        depth=2, positions=LearnedPositions(length=data.answer_length), **small
       ),
       pointer=Pointer(width=64),
     ),
@@ -47,8 +46,8 @@ def get_config() -> Config:
         name='answer',
       )
     },
-    optimizer=AdamW(peak_lr=2e-3, weight_decay=0.05),
+    optimizer=AdamW(peak_lr=3e-3, weight_decay=0.05),
     batch_size=32,
-    steps=2400,
-    checkpoint=Checkpointing(every=2400, best=None),
+    steps=1400,
+    checkpoint=Checkpointing(every=1400, best=None),
   )
