@@ -56,6 +56,6 @@ def get_config() -> Config:
     },
     optimizer=AdamW(peak_lr=3e-3, weight_decay=0.05),
     batch_size=32,
-    steps=1400,
-    checkpoint=Checkpointing(every=1400, best=None),
+    steps=1000,
+    checkpoint=Checkpointing(every=1000, best=None),
   )

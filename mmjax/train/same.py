@@ -41,8 +41,8 @@ class _Same:
     parts = {f.name: getattr(new, f.name) for f in _fields(new)}
     made = {k: self.walk(getattr(old, k), part) for k, part in parts.items()}
     if any(made[name] is not parts[name] for name in made):
-      changed = {name: made[name] for name in made}
-      new = dataclasses.replace(new, **changed)
+      built: Any = new
+      new = dataclasses.replace(built, **made)
     self._became.setdefault(id(old), new)
     return new
 

@@ -1,6 +1,7 @@
 """What is copied, next to a plain computation of it."""
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -46,14 +47,17 @@ def _pointer():
     for shape in ((3, 2, 8), (3, 2, 9), (3, 4, 8))
   )
   pointer = Pointer(width=4)
-  given = x, logits, Source(IDS, Tokens(read, REAL))
+  source = Source(
+    jnp.asarray(IDS), Tokens(jnp.asarray(read), jnp.asarray(REAL))
+  )
+  given = x, logits, source
   shapes = jax.eval_shape(pointer.init, jax.random.key(0), *given)
   params = jax.tree.map(
     lambda s: rng.normal(size=s.shape).astype(np.float32), shapes['params']
   )
 
   def loss(params, x, logits, read, ids, real):
-    log_p = pointer.apply(
+    log_p: Any = pointer.apply(
       {'params': params}, x, logits, Source(ids, Tokens(read, real))
     )
     return (log_p**2).sum(), log_p

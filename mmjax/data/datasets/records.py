@@ -256,7 +256,7 @@ def _statements(record: Record) -> Iterator[str]:
 
 
 def _pick(phrases: Sequence[str], rng: np.random.Generator) -> str:
-  return phrases[rng.integers(len(phrases))]
+  return phrases[int(rng.integers(len(phrases)))]
 
 
 @functools.lru_cache(maxsize=2)
