@@ -49,12 +49,15 @@ class Subwords:
     self, text: str
   ) -> tuple[Int[np.ndarray, ' t'], Bool[np.ndarray, ' t']]:
     """Ids of a text, padded to `length`, and which of them are real."""
-    text = unicodedata.normalize('NFC', text)
-    found = _read(self.file).encode(text, add_special_tokens=False).ids
-    ids = [BEGIN, *found[: self.length - 2], END]
+    ids = [BEGIN, *self.encode(text)[: self.length - 2], END]
     row = np.full(self.length, PAD, np.int32)
     row[: len(ids)] = ids
     return row, np.arange(self.length) < len(ids)
+
+  def encode(self, text: str) -> list[int]:
+    """Ids of a whole text, without begin and end: a piece of a longer one."""
+    text = unicodedata.normalize('NFC', text)
+    return _read(self.file).encode(text, add_special_tokens=False).ids
 
   def decode(self, ids: Int[np.ndarray, ' t']) -> str:
     """Text up to the first end token."""

@@ -49,8 +49,7 @@ class ByteTokenizer:
     self, text: str
   ) -> tuple[Int[np.ndarray, ' t'], Bool[np.ndarray, ' t']]:
     """Ids of a text, padded to `length`, and which of them are real."""
-    text = unicodedata.normalize('NFC', text)
-    data = text.encode('utf-8', 'replace')
+    data = _bytes(text)
     if len(data) > self.length - 2:
       # A partial character can only stand at the very end, where the decoder
       # drops it.
@@ -61,6 +60,10 @@ class ByteTokenizer:
     ids[1:end] = np.frombuffer(data, np.uint8).astype(np.int32) + _FIRST_BYTE
     ids[end] = END
     return ids, np.arange(self.length) <= end
+
+  def encode(self, text: str) -> list[int]:
+    """Ids of a whole text, without begin and end: a piece of a longer one."""
+    return [byte + _FIRST_BYTE for byte in _bytes(text)]
 
   def decode(self, ids: Int[np.ndarray, ' t']) -> str:
     """Text up to the first end token; what is not UTF-8 becomes U+FFFD.
@@ -78,3 +81,7 @@ class ByteTokenizer:
     ids = ids[: ends[0]] if ends.size else ids
     data = (ids[ids >= _FIRST_BYTE] - _FIRST_BYTE).astype(np.uint8)
     return data.tobytes().decode('utf-8', 'replace')
+
+
+def _bytes(text: str) -> bytes:
+  return unicodedata.normalize('NFC', text).encode('utf-8', 'replace')

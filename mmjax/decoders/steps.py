@@ -9,7 +9,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from mmjax.layers.cache import Slots
+from mmjax.types import Tokens
 
+Heard = Tokens | Mapping[str, Tokens] | tuple[Any, ...]
+"""What a model listens to, as its method `listen` gives it."""
 State = Mapping[str, Any]
 """The collections `cache` and `context` (`mmjax/layers/cache.py`)."""
 Step = Callable[..., tuple[Array, State]]
@@ -50,15 +53,14 @@ Rule = Callable[[Array, Written], Array]
 
 
 def make_step(
-  model: nn.Module, variables: Mapping[str, Any], context: Any = None
+  model: nn.Module, variables: Mapping[str, Any], context: Heard | None = None
 ) -> Step:
   """A model's step.
 
   Args:
     model: it has a method `decode`, such as `LanguageModel` and `Generative`.
     variables: its parameters, and other collections.
-    context: what it listens to, if it does: what its `listen` gives, Tokens
-      for most.
+    context: what it listens to, if it does.
   """
 
   def step(

@@ -55,6 +55,7 @@ class TextTransformer(SequenceEncoder):
     text: Int[Array, 'b t'],
     mask: Bool[Array, 'b t'],
     *,
+    placed: Tokens | None = None,
     slots: Slots | None = None,
     train: bool = False,
   ) -> Tokens:
@@ -63,6 +64,8 @@ class TextTransformer(SequenceEncoder):
     Args:
       text: ids, any value where masked.
       mask: True where an id is real.
+      placed: vectors `[b t d]` that stand, where their mask is True, in the
+        place of the id's own.
       slots: where the ids stand in the cache of those before them, if they are
         not all; places are counted from the first real one then.
       train: whether dropout is on.
@@ -82,6 +85,9 @@ class TextTransformer(SequenceEncoder):
       mask = mask & (jnp.cumsum(ends, axis=1) - ends == 0)
       text = where_real(text, mask)
     x = self.embed(text, self.width)
+    if placed is not None:
+      own = where_real(x, ~placed.mask)
+      x = own + where_real(*placed).astype(x.dtype)
     places = None
     if slots is None:
       here = self.positions((text.shape[1],), self.width)[None]

@@ -20,6 +20,7 @@ from mmjax.layers.embed import (
 from mmjax.layers.feature_fusion import AttentionalFusion
 from mmjax.layers.histogram import color_histogram
 from mmjax.layers.kaldi import KaldiMel
+from mmjax.layers.long_attention import long_attention
 from mmjax.layers.norms import BatchNorm, GroupNorm
 from mmjax.layers.pixels import normalize_pixels
 from mmjax.layers.pooling import (
@@ -100,6 +101,7 @@ __all__ = [
   'color_histogram',
   'dot_product_attention',
   'gelu',
+  'long_attention',
   'normalize_pixels',
   'power_spectrogram',
   'quick_gelu',

@@ -11,10 +11,12 @@ from jaxtyping import Array, Bool, Float, Int
 
 from mmjax.layers.cache import Slots
 from mmjax.layers.rotary import Rotary
-from mmjax.masking import masked_softmax
+from mmjax.masking import full_precision
 
 Attend = Callable[..., Array]
 PROJECTIONS = ('query', 'key', 'value', 'out')
+# The score of what is not looked at: finite, or differences were not numbers.
+_LEAST = -1e30
 
 
 def require_divisible(width: int, heads: int) -> None:
@@ -48,9 +50,17 @@ def dot_product_attention(
   logits = jnp.einsum('bknh,bkmh->bknm', query * scale, key)
   if bias is not None:
     logits = logits + bias.astype(logits.dtype)
-  if mask is None:
-    mask = jnp.ones((1, 1, 1, logits.shape[-1]), bool)
-  return jnp.einsum('bknm,bkmh->bknh', masked_softmax(logits, mask), value)
+  logits = full_precision(logits)
+  if mask is not None:
+    logits = jnp.where(mask, logits, _LEAST)
+  # Of a query that may look at nothing, no key gets more than zero.
+  top = jnp.maximum(jnp.max(logits, axis=-1, keepdims=True), _LEAST / 10)
+  weights = jnp.exp(logits - jax.lax.stop_gradient(top))
+  total = jnp.sum(weights, axis=-1, keepdims=True)
+  # Divided at last: there are fewer features than keys.
+  sums = jnp.einsum('bknm,bkmh->bknh', weights.astype(value.dtype), value)
+  total = jnp.where(total > 0, total, 1.0)
+  return (full_precision(sums) / total).astype(value.dtype)
 
 
 class MultiHeadAttention(nn.Module):

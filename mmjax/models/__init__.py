@@ -1,6 +1,7 @@
 """Wiring: encoders, fusion and heads as one function of a batch."""
 
 from mmjax.models.aligned import Aligned, Alignment
+from mmjax.models.assistant import Assistant
 from mmjax.models.copying import Copying
 from mmjax.models.fused import Fused
 from mmjax.models.generative import Generative
@@ -9,21 +10,26 @@ from mmjax.models.language import LanguageModel
 from mmjax.models.lora import LoRA
 from mmjax.models.masked import Masked
 from mmjax.models.matched import Matched
+from mmjax.models.projectors import LinearProjector, MlpProjector, Resampler
 from mmjax.models.task_weights import TaskWeights
 from mmjax.models.text_to_image import TextToImage
 
 __all__ = [
   'Aligned',
   'Alignment',
+  'Assistant',
   'Copying',
   'Fused',
   'Generative',
   'Head',
   'LanguageModel',
+  'LinearProjector',
   'LoRA',
   'Masked',
   'Matched',
+  'MlpProjector',
   'OrdinalHead',
+  'Resampler',
   'TaskWeights',
   'TextToImage',
 ]

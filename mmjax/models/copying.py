@@ -11,7 +11,7 @@ from mmjax.models.generative import Generative
 from mmjax.types import Batch, Tokens
 
 
-class Heard(NamedTuple):
+class CopyContext(NamedTuple):
   """What a decoder listens to, and what it may copy.
 
   Attributes:
@@ -68,9 +68,10 @@ class Copying(Generative):
   def listen(
     self, batch: Batch, *, train: bool = False
   ) -> tuple[dict[str, Tokens], Any]:
-    """Each modality's tokens; what is heard and can be copied, as `Heard`."""
+    """Each modality's tokens, and a `CopyContext`."""
     tokens, fused = super().listen(batch, train=train)
-    return tokens, Heard(fused, Source(batch[self.source], tokens[self.source]))
+    source = Source(batch[self.source], tokens[self.source])
+    return tokens, CopyContext(fused, source)
 
   def decode(
     self,

@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float, Int
 from mmjax.layers.cache import Slots
 from mmjax.masking import full_precision
 from mmjax.models.aligned import encode
-from mmjax.types import Batch
+from mmjax.types import Batch, Tokens
 
 
 class LanguageModel(nn.Module):
@@ -49,8 +49,25 @@ class LanguageModel(nn.Module):
     scores = encoder.scores if self.head is None else self.head
     return full_precision(scores(x))
 
+  def read(
+    self,
+    text: Int[Array, 'b t'],
+    mask: Bool[Array, 'b t'],
+    *,
+    placed: Tokens | None = None,
+    slots: Slots | None = None,
+    train: bool = False,
+  ) -> Tokens:
+    """A token for each id, or for a vector in its place (`TextTransformer`)."""
+    encoder: Any = self.encoders['text']
+    return encoder(text, mask, placed=placed, slots=slots, train=train)
+
   def decode(
-    self, text: Int[Array, 'b t'], mask: Bool[Array, 'b t'], slots: Slots
+    self,
+    text: Int[Array, 'b t'],
+    mask: Bool[Array, 'b t'],
+    slots: Slots,
+    placed: Tokens | None = None,
   ) -> Float[Array, 'b vocabulary']:
     """Logits of what comes behind the last of the new ids.
 
@@ -61,7 +78,7 @@ class LanguageModel(nn.Module):
       text: new ids, any value where masked.
       mask: which of them are real.
       slots: where they stand.
+      placed: vectors in the place of some of them.
     """
-    encoder: Any = self.encoders['text']
-    found = encoder(text, mask, slots=slots)
+    found = self.read(text, mask, placed=placed, slots=slots)
     return self.scores(found.x[:, -1:])[:, 0]

@@ -10,7 +10,12 @@ from typing import Any
 import flax.linen as nn
 
 from mmjax.encoders import AudioSpectrogramTransformer
-from mmjax.layers import FirstTokens, KaldiMel, LearnedPositions
+from mmjax.layers import (
+  FirstTokens,
+  KaldiMel,
+  LearnedPositions,
+  long_attention,
+)
 from mmjax.models.heads import Head, Pooled
 from mmjax.pretrained import vit
 from mmjax.pretrained.architecture import (
@@ -61,7 +66,7 @@ def audio_spectrogram(
     std=audio.std if audio.normalize else 0.5,
   )
   encoder = AudioSpectrogramTransformer(
-    **c.transformer(biases=(*biases, 'out', 'mlp')),
+    **c.transformer(biases=(*biases, 'out', 'mlp'), attend=long_attention),
     spectrogram=spectrogram,
     patch_size=(c.patch_size, c.patch_size),
     stride=(c.time_stride, c.frequency_stride),

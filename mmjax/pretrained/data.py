@@ -9,6 +9,7 @@ import functools
 
 import numpy as np
 from jaxtyping import Bool, Int, UInt8
+from tokenizers import Tokenizer
 
 from mmjax.pretrained.checkpoint import Checkpoint, find
 from mmjax.pretrained.folder import read_json
@@ -58,6 +59,14 @@ class TokensFor:
     ids, mask = _text(self.checkpoint, self.length)([text])
     return ids[0], mask[0]
 
+  def encode(self, text: str) -> list[int]:
+    """Ids of a whole text, without any around it: a piece of a longer one.
+
+    Marks that the checkpoint's tokenizer knows, such as `<|im_start|>`, become
+    one id.
+    """
+    return _uncut(self.checkpoint).encode(text, add_special_tokens=False).ids
+
   def decode(self, ids: Int[np.ndarray, ' t']) -> str:
     """Text of ids, without those that only mark its ends."""
     tokenizer = _text(self.checkpoint, self.length).tokenizer
@@ -89,3 +98,11 @@ def _text(name: str, length: int | None) -> TextProcessor:
   if found.tokenizer is None:
     raise InputError(f'{name} has no tokenizer.json and no vocabulary')
   return found
+
+
+@functools.cache
+def _uncut(name: str) -> Tokenizer:
+  """A tokenizer of its own that cuts nothing."""
+  tokenizer = Tokenizer.from_str(_text(name, None).tokenizer.to_str())
+  tokenizer.no_truncation()
+  return tokenizer

@@ -150,6 +150,51 @@ class FromCheckpoint:
     return found
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FromCheckpoints:
+  """Parameters of a new run from several checkpoints, no two the same ones.
+
+  Example:
+    The picture tower of a CLIP and a language model, for an `Assistant`:
+    `FromCheckpoints(checkpoints=(FromCheckpoint(name=clip, parts={
+    'encoders_image': 'encoders_image'}), FromCheckpoint(name=llama, parts={
+    'language/encoders_text': 'encoders_text', 'language/head': 'head'})))`.
+  """
+
+  checkpoints: tuple[FromCheckpoint, ...]
+  """Each with its parts."""
+
+  def __str__(self) -> str:
+    """The names, for the log."""
+    return ' and '.join(map(str, self.checkpoints))
+
+  def choose(self, params: Mapping[str, Any]) -> dict[str, str]:
+    """Says which of a run's parameters they have: path -> path there.
+
+    Raises:
+      InputError: one does not fit, or two have the same parameter.
+    """
+    found: dict[str, str] = {}
+    for one in self.checkpoints:
+      chosen = one.choose(params)
+      twice = sorted(found.keys() & chosen.keys())
+      if twice:
+        raise InputError(
+          f'start: {one} has {twice[0]}, which another checkpoint has too'
+        )
+      found |= chosen
+    return found
+
+  def read(self, params: Mapping[str, Any]) -> dict[str, jax.Array]:
+    """Reads parameters, each into the sharding that is wanted."""
+    found: dict[str, jax.Array] = {}
+    for one in self.checkpoints:
+      # What it leaves out may be another one's.
+      own = one.choose(params)
+      found |= one.read({name: params[name] for name in own})
+    return found
+
+
 def checkpoint_shapes(checkpoint: Checkpoint) -> dict[str, Any]:
   """Path of each variable of a checkpoint -> its shape.
 

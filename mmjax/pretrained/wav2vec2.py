@@ -13,7 +13,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmjax.encoders import WaveformTransformer
-from mmjax.layers import ConvPositions, DensePool, MeanPool, WaveformDoor
+from mmjax.layers import (
+  ConvPositions,
+  DensePool,
+  MeanPool,
+  WaveformDoor,
+  long_attention,
+)
 from mmjax.models.heads import Head, TokenHead
 from mmjax.pretrained.architecture import (
   Architecture,
@@ -130,6 +136,7 @@ def _architecture(
       order='pre' if stable else 'post',
       first_norm=not stable,
       last_norm=stable,
+      attend=long_attention,
     ),
     door=door,
     positions=ConvPositions(

@@ -19,6 +19,7 @@ from mmjax.layers import (
   StoredPositions,
   Style,
   WhisperMel,
+  long_attention,
 )
 from mmjax.models.generative import Generative
 from mmjax.pretrained.architecture import (
@@ -104,7 +105,7 @@ def whisper(
     depth=c.encoder_layers,
     heads=c.encoder_attention_heads,
     mlp_ratio=c.encoder_ffn_dim / c.d_model,
-    style=style,
+    style=dataclasses.replace(style, attend=long_attention),
     spectrogram=WhisperMel(
       sample_rate=audio.rate,
       n_fft=audio.n_fft,

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mmjax.layers.attention import MultiHeadAttention, dot_product_attention
+from mmjax.layers.long_attention import long_attention
 from mmjax.layers.rotary import Rotary
 
 
@@ -33,6 +34,34 @@ def test_attention_is_its_formula(rng):
   got = dot_product_attention(*arrays)
   want = _numpy_attention(query, key, value, np.ones_like(mask))
   np.testing.assert_allclose(got, want, atol=1e-6)
+
+
+@pytest.mark.parametrize('shape', [(2, 1, 1, 5), (1, 3, 4, 5), (2, 3, 4, 5)])
+def test_one_head_after_the_other_is_all_at_once(rng, shape):
+  query = jnp.asarray(rng.normal(size=(2, 3, 4, 8)), jnp.float32)
+  key, value = jnp.asarray(rng.normal(size=(2, 2, 3, 5, 8)), jnp.float32)
+  mask = jnp.asarray(rng.random(shape) < 0.6)
+  # Of a bias, unlike a mask, the axis of queries is always whole.
+  bias = jnp.asarray(rng.normal(size=(*shape[:2], 4, 5)), jnp.float32)
+
+  def run(attend):
+    def loss(query, key, value, bias):
+      out = attend(query, key, value, mask, bias)
+      return (out**2).sum(), out
+
+    slope = jax.grad(loss, argnums=(0, 1, 2, 3), has_aux=True)
+    return jax.jit(slope)(query, key, value, bias)
+
+  for got, want in zip(
+    jax.tree.leaves(run(long_attention)),
+    jax.tree.leaves(run(dot_product_attention)),
+    strict=True,
+  ):
+    np.testing.assert_allclose(got, want, atol=1e-5)
+  # Here it is one after the other: nothing as large as all scores is made.
+  text = jax.jit(long_attention).lower(query, key, value, mask).as_text()
+  assert 'while' in text
+  assert '2x3x4x5' not in text.replace('2x3x4x5xi1', '')
 
 
 def test_a_bias_is_added_to_the_scores(rng):

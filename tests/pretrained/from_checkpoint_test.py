@@ -8,10 +8,16 @@ from jax.sharding import NamedSharding, PartitionSpec
 from mmjax import pretrained
 from mmjax.encoders import ResNet, TextTransformer
 from mmjax.layers import FirstToken, MeanPool
-from mmjax.models import Aligned, Alignment, LoRA
+from mmjax.models import (
+  Aligned,
+  Alignment,
+  Assistant,
+  LoRA,
+  MlpProjector,
+)
 from mmjax.paths import named_leaves
 from mmjax.pretrained.shapes import variable_shapes
-from mmjax.pretrained.start import FromCheckpoint
+from mmjax.pretrained.start import FromCheckpoint, FromCheckpoints
 from mmjax.types import InputError
 from tests.pretrained.fixtures_test import FIXTURES
 from tests.pretrained.tiny_clip import write_clip
@@ -31,8 +37,10 @@ def loaded(clip):
 
 def _wanted(model, inputs):
   """What a run would ask for: split over all devices where that goes."""
-  variables = variable_shapes(model, inputs)
+  return _spread(variable_shapes(model, inputs))
 
+
+def _spread(variables):
   def place(x):
     split = [i for i, size in enumerate(x.shape) if size % 8 == 0][-1:]
     axes = ['fsdp' if i in split else None for i in range(len(x.shape))]
@@ -162,3 +170,36 @@ def test_a_tower_that_is_not_there_is_named(clip):
     InputError, match=r"no encoder in .* of 'imag', perhaps 'image': there are"
   ):
     pretrained.find(clip).tower('imag')
+
+
+def test_an_assistant_starts_from_two_checkpoints(clip, loaded):
+  (llama,) = (f for f in FIXTURES if f.name == 'llama_language')
+  language = pretrained.find(llama)
+  model = Assistant(
+    encoders={'image': pretrained.find(clip).tower('image')},
+    projectors={'image': MlpProjector(width=language.tower('text').width)},
+    language=language.model,
+    placeholders={'image': 5},
+  )
+  batch = {
+    'image': np.zeros((1, 2, 16, 16, 3), np.float32),
+    'text': np.zeros((1, 4), np.int32),
+    'mask': {'image': np.ones((1, 2), bool), 'text': np.ones((1, 4), bool)},
+  }
+  shapes = jax.eval_shape(model.init, jax.random.key(0), batch)
+  wanted = _spread(dict(shapes))
+  tower = FromCheckpoint(
+    name=str(clip), parts={'encoders_image': 'encoders_image'}
+  )
+  parts = {f'language/{part}': part for part in ('encoders_text', 'head')}
+  words = FromCheckpoint(name=str(llama), parts=parts)
+  start = FromCheckpoints(checkpoints=(tower, words))
+  chosen, found = _read(start, wanted)
+  fresh = {name for name in wanted if name not in chosen}
+  assert fresh == {n for n in wanted if n.startswith('projectors_image/')}
+  assert found.keys() == chosen.keys()
+  want = {**loaded, **named_leaves(pretrained.load(llama).params)}
+  for name, x in found.items():
+    np.testing.assert_array_equal(x, want[chosen[name]])
+  with pytest.raises(InputError, match='which another checkpoint has too'):
+    FromCheckpoints(checkpoints=(tower, tower)).choose(wanted)
