@@ -30,7 +30,7 @@ def get_config() -> Config:
     data=data,
     # The question stands above the passage; the answer is copied from it.
     model=Copying(
-      encoders={'document': TextTransformer(depth=1, **small)},
+      encoders={'document': TextTransformer(depth=2, **small)},
       fusion=Only(modality='document'),
       decoder=TextDecoder(
         depth=2, positions=LearnedPositions(length=data.answer_length), **small
@@ -48,6 +48,6 @@ def get_config() -> Config:
     },
     optimizer=AdamW(peak_lr=3e-3, weight_decay=0.05),
     batch_size=32,
-    steps=1000,
-    checkpoint=Checkpointing(every=1000, best=None),
+    steps=900,
+    checkpoint=Checkpointing(every=900, best=None),
   )

@@ -26,7 +26,7 @@ PARAMETERS = {
   'fashion': 156_042,
   'fashion_flow': 928_144,
   'motions': 73_604,
-  'records': 1_197_248,
+  'records': 1_361_600,
   'recurrent': 1_149_697,
   'packages': 1_189_056,
   'parity': 60_130,

@@ -67,7 +67,7 @@ class Records:
   """Folder for the vocabulary, which is learned once."""
   vocabulary: int = 4096
   """Token ids: byte-level BPE, learned from the training split."""
-  length: int = 128
+  length: int = 120
   """Tokens of the question and the passage."""
   answer_length: int = 20
   """Tokens of an answer."""
