@@ -90,6 +90,9 @@ def test_splits_are_by_name_and_unseen_ones_share_nothing(tmp_path):
   assert unseen
   assert all(SHARED not in p.description for p in unseen)
   assert len(unseen) < len(names['test'])
+  both = dataclasses.replace(data, train_on='train_and_validation')
+  for split in ('validation', 'test'):
+    assert both.source(split, 'unseen')
 
 
 def test_the_same_few_are_evaluated_and_all_are_trained_on(tmp_path):

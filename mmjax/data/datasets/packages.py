@@ -106,10 +106,13 @@ class Packages:
     packages = _read(_files(self.root))
     known: frozenset[str] = frozenset()
     if view == 'unseen':
+      # None of 'validation' is unseen where it is trained on: those are
+      # looked at then that would be, were it not.
+      train_on = 'train' if split == 'validation' else self.train_on
       known = frozenset(
         paragraph
         for p in packages
-        if splits.is_in('train', p.name, train_on=self.train_on)
+        if splits.is_in('train', p.name, train_on=train_on)
         for paragraph in _paragraphs(p)
       )
     found = [
