@@ -3,12 +3,13 @@
 Writes a random BERT of that size once, then loads it in new processes, mmjax
 and transformers in turns; transformers is left out where it is not installed.
 
-transformers maps the file and reads nothing of it before it is used; mmjax has
-read it all, as its kernels lie the other way around. So there are two times:
-until `load` returns, with all that runs in the background, and until each
-parameter was summed, too. Both are in seconds of the clock and of processors.
-`process` is a whole one on the clock: start, imports, loading, summing. Memory
-is how much the process's peak grows, over the size of the file. Linux only.
+Both map the file and have read nothing of it when they return: there are two
+times, until the model is loaded, with all that runs in the background, and
+until each parameter was summed, too. For the second mmjax copies each kernel,
+as its kernels lie the other way around, and transformers none. Both are in
+seconds of the clock and of processors. `process` is a whole one on the clock:
+start, imports, loading, summing. Memory is how much the process's peak grows,
+over the size of the file. Linux only.
 
   python benchmarks/load.py [--turns 5]
 """
@@ -50,9 +51,9 @@ import numpy as np
 from mmjax import pretrained
 jax.devices()
 def load():
-  return jax.block_until_ready(pretrained.load({!r}).params)
-def touch(params):
-  for x in jax.tree.leaves(params):
+  return pretrained.load({!r})
+def touch(loaded):
+  for x in jax.tree.leaves(loaded.params):
     np.asarray(x).sum()
 """,
   'transformers': """

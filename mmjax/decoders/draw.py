@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from mmjax.decoders.solvers import Heun
+from mmjax.decoders.steps import bare
 from mmjax.types import Batch
 
 
@@ -44,7 +45,8 @@ class Draw:
     Returns:
       Pictures in 0..1, by the modality's name.
     """
-    drawn: Any = model
+    drawn: Any
+    drawn, variables = bare(model, variables)
     context: Any = drawn.apply(variables, batch, method='context')
     nothing = context._replace(mask=jnp.zeros_like(context.mask))
     rows = len(context.x)

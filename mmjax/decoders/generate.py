@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Int
 
 from mmjax.decoders.beam import BeamSearch
 from mmjax.decoders.sampling import Greedy, Keys
-from mmjax.decoders.steps import Generated, Step, make_step
+from mmjax.decoders.steps import Generated, Step, bare, make_step
 from mmjax.types import Batch
 
 Decoding = Greedy | BeamSearch
@@ -74,7 +74,7 @@ def make_stream(
   # What is listened to is in the state by now.
   @jax.jit
   def advance(variables, carry, until, keys):
-    step = make_step(model, variables)
+    step = make_step(*bare(model, variables))
     return decoding.advance(step, carry, until, keys)
 
   def stream(
@@ -108,6 +108,7 @@ def step_of(
   model: nn.Module, variables: Mapping[str, Any], batch: Batch | None
 ) -> Step:
   """The model's step, which listens to the batch if there is one."""
+  model, variables = bare(model, variables)
   if batch is None:
     return make_step(model, variables)
   found: Any = model.apply(variables, batch, method='listen')

@@ -52,6 +52,19 @@ Rule = Callable[[Array, Written], Array]
 """`(scores [b v], written) -> scores`; minus infinity forbids an id."""
 
 
+def bare(
+  model: nn.Module, variables: Mapping[str, Any]
+) -> tuple[nn.Module, Mapping[str, Any]]:
+  """A model and its variables without what wraps it, such as LoRA.
+
+  Corrections of kernels are added to them once, and not for every id.
+  """
+  wrapper: Any = model
+  if hasattr(model, 'bare'):
+    return wrapper.bare(variables)
+  return model, variables
+
+
 def make_step(
   model: nn.Module, variables: Mapping[str, Any], context: Heard | None = None
 ) -> Step:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy import special
 
-from mmjax.evaluators import figures, rows
+from mmjax.evaluators import figures, intervals, rows
 from mmjax.metrics import Evaluation
 from mmjax.types import InputError
 
@@ -45,6 +45,10 @@ class Answers(NamedTuple):
       -self.log_probs[np.arange(self.target.size), self.target].mean()
     )
 
+  def interval(self) -> intervals.Interval:
+    """Bounds of the accuracy, 95 %, NaN without rows."""
+    return intervals.of_mean(self.correct())
+
   def accuracy(self) -> float:
     """Fraction that is right, NaN without rows."""
     return float(self.correct().mean()) if self.target.size else float('nan')
@@ -54,7 +58,8 @@ class Answers(NamedTuple):
 class Classification:
   """Accuracy and loss of a head, with all modalities and with each subset.
 
-  Gives `{name}/accuracy` and `{name}/loss`, and the same for every non-empty
+  Gives `{name}/accuracy`, between `{name}/accuracy_low` and `_high` (95 %,
+  bootstrap), and `{name}/loss`; without bounds the same for every non-empty
   proper subset of `modalities`: `image/accuracy`, `image+text/accuracy`, ...
   These are the same model with the other modalities masked, over the same
   examples, so that they can be compared: an example that has nothing of a
@@ -116,6 +121,11 @@ class Classification:
       numbers[f'{name}/accuracy'] = answer.accuracy()
       numbers[f'{name}/loss'] = answer.loss()
     full = answers[self.name]
+    low, high = full.interval()
+    numbers |= {
+      f'{self.name}/accuracy_low': low,
+      f'{self.name}/accuracy_high': high,
+    }
     if not full.target.size:
       return Evaluation(numbers, {})
     draw = {

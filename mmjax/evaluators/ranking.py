@@ -60,8 +60,12 @@ class Ranks(NamedTuple):
     The expectation is over random orders of tied candidates: a constant
     embedding has exactly the recall of chance.
     """
-    hit = hit_probability(self.tied, self.tied_relevant, k - self.above)
+    hit = self.hits(k)
     return float(hit.mean()) if hit.size else float('nan')
+
+  def hits(self, k: int) -> Float[np.ndarray, ' q']:
+    """Of each query, the probability of a relevant one among the first `k`."""
+    return hit_probability(self.tied, self.tied_relevant, k - self.above)
 
   def chance(self, k: int) -> float:
     """Expected recall of a random ranking."""
@@ -72,9 +76,17 @@ class Ranks(NamedTuple):
 
   def median(self) -> float:
     """Median over queries of the expected rank, the first being 1."""
-    # Of r relevant among T in random order, the first stands at (T+1)/(r+1).
-    rank = self.above + (self.tied + 1) / (self.tied_relevant + 1)
+    rank = self._expected()
     return float(np.median(rank)) if rank.size else float('nan')
+
+  def mean(self) -> float:
+    """Mean over queries of the expected rank, the first being 1."""
+    rank = self._expected()
+    return float(rank.mean()) if rank.size else float('nan')
+
+  def _expected(self) -> Float[np.ndarray, ' q']:
+    # Of r relevant among T in random order, the first stands at (T+1)/(r+1).
+    return self.above + (self.tied + 1) / (self.tied_relevant + 1)
 
 
 def hit_probability(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from mmjax.data.tokenizers import ByteTokenizer
-from mmjax.evaluators import gallery, ranking, rows
+from mmjax.evaluators import gallery, intervals, ranking, rows
 from mmjax.evaluators.ranking import Embedded
 from mmjax.metrics import Evaluation
 from mmjax.types import InputError
@@ -17,7 +17,8 @@ from mmjax.types import InputError
 class Retrieval:
   """Recall of items of modality `key` that a query of another one finds.
 
-  Gives `recall_at_K`, `chance_at_K` and `median_rank` under the prefix
+  Gives `recall_at_K`, between `recall_at_K_low` and `_high` (95 %, bootstrap),
+  `chance_at_K`, `median_rank` and `mean_rank` under the prefix
   `{query}_to_{key}`. A query is a hit at K when at least one relevant item is
   among the K that score highest; chance is the expectation of a random order.
   Tied items count as if in random order, so that a constant embedding has the
@@ -101,7 +102,11 @@ class Retrieval:
     for k in self.k:
       numbers[f'{name}/recall_at_{k}'] = ranks.recall(k)
       numbers[f'{name}/chance_at_{k}'] = ranks.chance(k)
+      low, high = intervals.of_mean(ranks.hits(k))
+      numbers[f'{name}/recall_at_{k}_low'] = low
+      numbers[f'{name}/recall_at_{k}_high'] = high
     numbers[f'{name}/median_rank'] = ranks.median()
+    numbers[f'{name}/mean_rank'] = ranks.mean()
     examples = gallery.choose(pools, count=self.examples)
     draw = functools.partial(
       gallery.draw,

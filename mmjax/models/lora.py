@@ -100,6 +100,10 @@ class LoRA(Wrapper):
         leaves[*keys, 'kernel'] = added.astype(kernel.dtype)
     return traverse_util.unflatten_dict(leaves)
 
+  def without(self, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The variables of the model inside, corrections added in."""
+    return {**variables, 'params': self.merge(variables['params'])}
+
   def _init(self, key: PRNGKeyArray, params: Mapping[str, Any]) -> Any:
     """`a` and `b` of each kernel, so that their product is zero."""
     leaves: Any = traverse_util.flatten_dict(dict(params), sep='/')

@@ -15,7 +15,7 @@ from mmjax.pretrained.folder import Tensors, find_folder, read_json
 from mmjax.pretrained.images import ImageProcessor
 from mmjax.pretrained.known import KNOWN
 from mmjax.pretrained.preprocess import Preprocess, processor_config
-from mmjax.pretrained.resolution import at_resolution
+from mmjax.pretrained.resolution import at_length, at_resolution
 from mmjax.pretrained.sentences import with_sentences
 from mmjax.types import InputError
 
@@ -52,7 +52,12 @@ class Checkpoint:
     return encoders[modality]
 
 
-def find(name: str | Path, *, image_size: int | None = None) -> Checkpoint:
+def find(
+  name: str | Path,
+  *,
+  image_size: int | None = None,
+  seconds: float | None = None,
+) -> Checkpoint:
   """Reads what a checkpoint is, of its weights only names and shapes.
 
   Args:
@@ -60,6 +65,8 @@ def find(name: str | Path, *, image_size: int | None = None) -> Checkpoint:
       hub.
     image_size: side of the pictures in pixels, if not as the checkpoint says;
       learned positions are resampled for it.
+    seconds: length of an AST's sounds, if not as the checkpoint says, in the
+      same way.
 
   Raises:
     InputError: the folder or its architecture is not what is known here.
@@ -76,6 +83,8 @@ def find(name: str | Path, *, image_size: int | None = None) -> Checkpoint:
   architecture = build(folder, config)
   if image_size is not None:
     architecture = at_resolution(architecture, image_size, source=folder)
+  if seconds is not None:
+    architecture = at_length(architecture, seconds, source=folder)
   text = architecture.text
   if text is not None:
     text = text.read(folder, read_json(folder / 'tokenizer_config.json'))

@@ -4,17 +4,26 @@ import math
 
 import numpy as np
 
-# Where an array must begin for a CPU device to use it in place.
-_ALIGNMENT = 64
+from mmjax.pretrained.pages import Room, aligned
+
 # Columns and rows of the result that are turned at once: the tile fits the
 # second cache, and a row of it touches what fits the first. Lines of a power of
 # two would compete for the same places there, so they stand further apart.
 _TILE, _APART = (256, 512), 16
 
 
-def own_copy(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
-  """An array of its own with equal values, contiguous and aligned."""
-  result = _empty(x.shape, dtype)
+def own_copy(
+  x: np.ndarray, dtype: np.dtype, room: Room | None = None
+) -> np.ndarray:
+  """An array with equal values, contiguous and aligned.
+
+  Args:
+    x: of any strides.
+    dtype: of the result.
+    room: where the result shall stand; memory of its own if None.
+  """
+  memory = room.take() if room else aligned(size_of(x.shape, dtype))
+  result = memory.view(dtype).reshape(x.shape)
   matrix = _as_turned_matrix(x)
   if matrix is None:
     np.copyto(result, x, casting='unsafe')
@@ -23,11 +32,9 @@ def own_copy(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
   return result
 
 
-def _empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-  size = math.prod(shape) * np.dtype(dtype).itemsize
-  room = np.empty(size + _ALIGNMENT, np.uint8)
-  start = -room.ctypes.data % _ALIGNMENT
-  return room[start : start + size].view(dtype).reshape(shape)
+def size_of(shape: tuple[int, ...], dtype: np.dtype) -> int:
+  """Bytes of an array."""
+  return math.prod(shape) * np.dtype(dtype).itemsize
 
 
 def _as_turned_matrix(x: np.ndarray) -> np.ndarray | None:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -107,8 +107,8 @@ class Tensors(Mapping[str, np.ndarray]):
       raise InputError(_without_weights(folder))
     self._file_of: dict[str, MappedFile] = {}
     self._key_of: dict[str, str] = {}
-    for file in files:
-      opened = MappedFile(file)
+    self._files = [MappedFile(file) for file in files]
+    for opened in self._files:
       for key in opened:
         name = _OLD.sub(lambda found: _NEW[found[0]], key)
         self._file_of[name] = opened
@@ -125,6 +125,16 @@ class Tensors(Mapping[str, np.ndarray]):
   def shape(self, key: str) -> tuple[int, ...]:
     """The shape of a tensor, which is not mapped."""
     return self._file_of[key].shape(self._key_of[key])
+
+  def check_dtypes(self, keys: Iterable[str]) -> None:
+    """Raises InputError unless NumPy has the numbers of these tensors."""
+    for key in keys:
+      self._file_of[key].dtype(self._key_of[key])
+
+  def check_unchanged(self) -> None:
+    """Raises InputError if a file was written to since it was opened."""
+    for file in self._files:
+      file.check_unchanged()
 
   def __iter__(self) -> Iterator[str]:
     """Their names."""

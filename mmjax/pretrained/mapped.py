@@ -3,6 +3,8 @@
 import json
 import math
 import mmap
+import os
+import weakref
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,8 +28,9 @@ class MappedFile(Mapping[str, np.ndarray]):
   """Name -> tensor, as a view that cannot be written.
 
   Each is a mapping of its own that ends with the array, so that the pages that
-  were read don't stay in memory with the file. Copy what shall outlive the
-  file, or another that is written in its place.
+  were read don't stay in memory with the file. The file stays open: it may be
+  removed, or another be put in its place. Copy what shall outlive that it is
+  written to.
 
   https://huggingface.co/docs/safetensors/index#format
   """
@@ -43,36 +46,54 @@ class MappedFile(Mapping[str, np.ndarray]):
       safe_open(file, 'numpy')
     except Exception as error:
       raise InputError(f'{file} cannot be read: {error}') from error
-    with file.open('rb') as opened:
-      size = int.from_bytes(opened.read(8), 'little')
-      header = json.loads(opened.read(size))
+    self._opened = file.open('rb')
+    weakref.finalize(self, self._opened.close)
+    size = int.from_bytes(self._opened.read(8), 'little')
+    header = json.loads(self._opened.read(size))
     header.pop('__metadata__', None)
     self._file, self._start, self._header = file, 8 + size, header
+    self._state = self._now()
 
   def __getitem__(self, key: str) -> np.ndarray:
     """Maps a tensor.
 
     Raises:
+      InputError: NumPy has no such numbers, or the file was written to.
+    """
+    dtype, shape = self.dtype(key), self.shape(key)
+    start, end = (
+      self._start + offset for offset in self._header[key]['data_offsets']
+    )
+    if start == end:
+      return np.zeros(shape, dtype)
+    self.check_unchanged()
+    page = start - start % mmap.ALLOCATIONGRANULARITY
+    pages = mmap.mmap(
+      self._opened.fileno(), end - page, access=mmap.ACCESS_READ, offset=page
+    )
+    flat = np.frombuffer(pages, dtype, math.prod(shape), start - page)
+    return flat.reshape(shape)
+
+  def check_unchanged(self) -> None:
+    """Raises InputError if the file was written to since it was opened."""
+    if self._now() != self._state:
+      raise InputError(
+        f'{self._file} was written to after it was opened: load it again'
+      )
+
+  def dtype(self, key: str) -> np.dtype:
+    """The dtype of a tensor.
+
+    Raises:
       InputError: NumPy has no such numbers.
     """
-    told = self._header[key]
-    name, shape = told['dtype'], self.shape(key)
+    name = self._header[key]['dtype']
     try:
-      dtype = np.dtype(
+      return np.dtype(
         _DTYPES.get(name) or f'{name[0].lower()}{int(name[1:]) // 8}'
       )
     except (ValueError, TypeError) as error:
       raise InputError(f'{self._file}: {key} is of {name}') from error
-    start, end = (self._start + offset for offset in told['data_offsets'])
-    if start == end:
-      return np.zeros(shape, dtype)
-    page = start - start % mmap.ALLOCATIONGRANULARITY
-    with self._file.open('rb') as opened:
-      pages = mmap.mmap(
-        opened.fileno(), end - page, access=mmap.ACCESS_READ, offset=page
-      )
-    flat = np.frombuffer(pages, dtype, math.prod(shape), start - page)
-    return flat.reshape(shape)
 
   def shape(self, key: str) -> tuple[int, ...]:
     """The shape of a tensor, which is not mapped."""
@@ -85,3 +106,7 @@ class MappedFile(Mapping[str, np.ndarray]):
   def __len__(self) -> int:
     """How many there are."""
     return len(self._header)
+
+  def _now(self) -> tuple[int, int]:
+    found = os.fstat(self._opened.fileno())
+    return found.st_size, found.st_mtime_ns

@@ -7,9 +7,12 @@ from tokenizers import AddedToken, Tokenizer, processors
 
 _ALIASES = {
   'clap': 'roberta',
+  'claptextmodel': 'roberta',
+  'cliptextmodel': 'clip',
   'distilbert': 'bert',
   'electra': 'bert',
   'mobilebert': 'bert',
+  'sigliptextmodel': 'siglip',
 }
 # Names of classes that take any tokenizer.
 _GENERIC = ('', 'pretrained', 'tokenizersbackend')

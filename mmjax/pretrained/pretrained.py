@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from mmjax.models import Aligned
+from mmjax.models.wrapper import Wrapper
 from mmjax.paths import named_leaves
 from mmjax.pretrained.architecture import Architecture
 from mmjax.pretrained.checkpoint import find, untouched
@@ -21,10 +22,11 @@ from mmjax.pretrained.generation import (
   continue_texts,
   stream_texts,
 )
+from mmjax.pretrained.later import Lazy
 from mmjax.pretrained.preprocess import Preprocess
 from mmjax.pretrained.sentences import copy_sentences
 from mmjax.pretrained.table import export_rows
-from mmjax.pretrained.variables import load_variables
+from mmjax.pretrained.variables import later_variables
 from mmjax.types import Batch, InputError
 
 
@@ -39,10 +41,12 @@ class Pretrained:
 
   model: nn.Module
   """Of mmjax's own parts; trains like any other."""
-  params: Any
-  """Its parameters, in float32."""
-  collections: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-  """Its variables that are none: the moving averages of BatchNorm."""
+  params: Any = Lazy()
+  """Its parameters, in float32; who first asks for them waits until they are
+  read. Before, `load` has checked that all are there."""
+  collections: Any = Lazy()
+  """Its variables that are none, the moving averages of BatchNorm, by name;
+  read like the parameters."""
   preprocess: Preprocess
   """Raw inputs to the batch that the model takes."""
   config: Mapping[str, Any]
@@ -53,6 +57,11 @@ class Pretrained:
   """The folder."""
   generation: Mapping[str, Any] = dataclasses.field(default_factory=dict)
   """How its makers write with it: `generation_config.json`."""
+
+  def __repr__(self) -> str:
+    """What it is and where from, without the numbers."""
+    kind = self.config.get('model_type')
+    return f'{type(self).__name__}(model_type={kind!r}, source={self.source})'
 
   def __call__(self, **inputs: Any) -> dict[str, Any]:
     """Runs the model on raw inputs.
@@ -93,7 +102,7 @@ class Pretrained:
     if write is None:
       raise InputError(f'a {self.config.get("model_type")} writes no text here')
     chosen, inputs = _split(options, given)
-    return write(self, chosen, **inputs)
+    return write(self._bare, chosen, **inputs)
 
   def stream(
     self, *, options: Options | None = None, **given: Any
@@ -106,7 +115,7 @@ class Pretrained:
     if self.architecture.generate is not continue_texts:
       raise InputError(f'a {self.config.get("model_type")} has no stream here')
     chosen, inputs = _split(options, given)
-    return stream_texts(self, chosen, **inputs)
+    return stream_texts(self._bare, chosen, **inputs)
 
   @property
   def variables(self) -> dict[str, Any]:
@@ -119,6 +128,14 @@ class Pretrained:
     if key not in self._programs:
       self._programs[key] = make(self.model, *args)
     return self._programs[key]
+
+  @functools.cached_property
+  def _bare(self) -> 'Pretrained':
+    """Without what wraps the model: it writes with its kernels as learned."""
+    if not isinstance(self.model, Wrapper):
+      return self
+    model, variables = self.model.bare(self.variables)
+    return dataclasses.replace(self, model=model, params=variables['params'])
 
   @functools.cached_property
   def _programs(self) -> dict[Any, Any]:
@@ -134,9 +151,17 @@ class Pretrained:
 
 
 def load(
-  name: str | Path, *, sharding: Any = None, image_size: int | None = None
+  name: str | Path,
+  *,
+  sharding: Any = None,
+  image_size: int | None = None,
+  seconds: float | None = None,
 ) -> Pretrained:
   """Loads a checkpoint in the Hugging Face format.
+
+  Everything is checked here; the parameters are read when they are first asked
+  for, by whatever runs the model or `loaded.params`. Until then the files are
+  held open: they may be removed, but who changes them gets an error there.
 
   Args:
     name: a folder with `config.json` and safetensors, or `owner/model` of the
@@ -145,16 +170,17 @@ def load(
       the default device if None. They are read one by one.
     image_size: side of the pictures in pixels, if not as the checkpoint says;
       learned positions are resampled for it.
+    seconds: length of an AST's sounds, if not as the checkpoint says, in the
+      same way.
 
   Raises:
     InputError: the folder, its architecture or its tensors are not what is
       known here; the message lists them.
   """
-  found = find(name, image_size=image_size)
-  collections = load_variables(
+  found = find(name, image_size=image_size, seconds=seconds)
+  params, collections = later_variables(
     found.architecture, Tensors(found.source), found.source, sharding
   )
-  params = collections.pop('params')
   return Pretrained(
     model=found.model,
     params=params,

@@ -1,9 +1,10 @@
-"""Pictures of another size than a checkpoint was trained on."""
+"""Pictures and sounds of other sizes than a checkpoint was trained on."""
 
 import dataclasses
 from pathlib import Path
 from typing import Any
 
+from mmjax.encoders import AudioSpectrogramTransformer
 from mmjax.layers import LearnedPositions, ResampledPositions
 from mmjax.pretrained.architecture import Architecture
 from mmjax.pretrained.images import ImageProcessor
@@ -46,6 +47,50 @@ def at_resolution(
     model = model.copy(encoders={**model.encoders, 'image': encoder})
   return architecture._replace(
     model=model, image=_resized(architecture.image, size)
+  )
+
+
+def at_length(
+  architecture: Architecture, seconds: float, *, source: Path
+) -> Architecture:
+  """The architecture for sounds of another length, longer or shorter.
+
+  The vectors of positions are resampled in time like those of pictures.
+
+  Args:
+    architecture: of the checkpoint.
+    seconds: length of all sounds; what is longer is cut.
+    source: where the checkpoint is, for errors.
+
+  Raises:
+    InputError: it has no vectors for the moments of a sound, or the sound is
+      shorter than a patch.
+  """
+  model: Any = architecture.model
+  if architecture.audio is None:
+    raise InputError(f'seconds {seconds}: {source} takes no sounds')
+  encoder = model.encoders['audio']
+  if not isinstance(encoder, AudioSpectrogramTransformer):
+    raise InputError(
+      f'seconds {seconds}: {source} has no learned positions in time'
+    )
+  old: Any = encoder.spectrogram
+  frames = round(seconds * old.sample_rate / old.hop)
+  if frames < encoder.patch_size[0]:
+    raise InputError(
+      f'seconds {seconds} are {frames} frames, below the '
+      f'{encoder.patch_size[0]} of a patch of {source}'
+    )
+  time, bands = encoder.grid(architecture.inputs['audio'].shape[1])
+  grid = (bands, time) if encoder.order == 'frequency' else (time, bands)
+  spectrogram = dataclasses.replace(old, length=frames)
+  encoder = encoder.copy(
+    spectrogram=spectrogram, positions=ResampledPositions(grid=grid)
+  )
+  samples = (frames - 1) * spectrogram.hop + spectrogram.window
+  return architecture._replace(
+    model=model.copy(encoders={**model.encoders, 'audio': encoder}),
+    audio=dataclasses.replace(architecture.audio, length=samples),
   )
 
 

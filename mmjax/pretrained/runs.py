@@ -8,8 +8,7 @@ from typing import Any
 import flax.linen as nn
 import numpy as np
 
-from mmjax.models.lora import LoRA
-from mmjax.models.wrapper import Wrapper
+from mmjax.decoders.steps import bare
 from mmjax.paths import map_named, named_leaves
 from mmjax.pretrained.pretrained import export, load
 from mmjax.pretrained.start import FromCheckpoint
@@ -37,13 +36,9 @@ def export_run(
   Raises:
     InputError: the run has other parameters than the checkpoint.
   """
-  variables = dict(variables)
-  params = variables.pop('params')
-  while isinstance(model, Wrapper):
-    if isinstance(model, LoRA):
-      params = model.merge(params)
-    model = model.model
-  here = named_leaves({**params, **variables})
+  _, found = bare(model, variables)
+  rest = {name: x for name, x in found.items() if name != 'params'}
+  here = named_leaves({**found['params'], **rest})
   loaded = load(start.name)
   there = named_leaves({**loaded.params, **loaded.collections})
   new = {}

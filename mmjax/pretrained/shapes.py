@@ -42,7 +42,9 @@ def variable_shapes(
     # A key that is made in here is traced, and not compiled.
     return short.init(jax.random.key(0), batch)
 
-  shapes = dict(jax.eval_shape(init, {**inputs, 'mask': masks}))
+  # What is jitted inside would be traced on its own, once for each shape.
+  with jax.disable_jit():
+    shapes = dict(jax.eval_shape(init, {**inputs, 'mask': masks}))
   for variables in shapes.values():
     for name, encoder in stacks.items():
       stack = variables.get(f'encoders_{name}', {}).get('transformer', {})

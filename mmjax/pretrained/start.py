@@ -16,8 +16,8 @@ from mmjax.paths import (
 )
 from mmjax.pretrained.checkpoint import Checkpoint, find
 from mmjax.pretrained.folder import Tensors
+from mmjax.pretrained.reading import load_rows
 from mmjax.pretrained.shapes import variable_shapes
-from mmjax.pretrained.table import load_rows
 from mmjax.types import InputError
 
 

@@ -6,17 +6,13 @@ table that loads right writes right, too.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from einops import rearrange
 
 from mmjax.layers.attention import PROJECTIONS
-from mmjax.paths import first_match, near
-from mmjax.pretrained.ahead import map_ahead
-from mmjax.pretrained.copying import own_copy
-from mmjax.types import InputError
 
 
 class Row(NamedTuple):
@@ -166,45 +162,6 @@ def unroll(rows: Sequence[Row], depth: int) -> list[Row]:
   ]
 
 
-def load_rows(
-  rows: Sequence[Row],
-  tensors: Mapping[str, Any],
-  shapes: Mapping[str, Any],
-  *,
-  ignore: Sequence[str] = (),
-  source: str = '',
-) -> Iterator[tuple[str, np.ndarray]]:
-  """Reads parameters, one tensor at a time.
-
-  Args:
-    rows: the table, unrolled.
-    tensors: name -> tensor; each is taken once.
-    shapes: path -> what has the `shape` and `dtype` of the parameter.
-    ignore: patterns of the names of tensors that no parameter is made of.
-    source: where the tensors come from, for errors.
-
-  Yields:
-    Path and array of each parameter, which is no view. The largest come first:
-    they stand in memory twice when nothing else does.
-
-  Raises:
-    InputError: tensors are missing, left over or of another shape.
-  """
-  problems = _complaints(rows, tensors, shapes, ignore)
-  if problems:
-    raise InputError(f'{source}: ' + '; '.join(problems))
-  shape_of = _shape_of(tensors)
-
-  def read(row: Row) -> list[tuple[str, np.ndarray]]:
-    found = row.load(np.asarray(tensors[row.key]), _wanted(row, shapes))
-    pairs = zip(row.paths, found, strict=True)
-    return [(path, own_copy(x, shapes[path].dtype)) for path, x in pairs]
-
-  largest = sorted(rows, key=lambda row: -math.prod(shape_of(row.key)))
-  for pairs in map_ahead(read, largest):
-    yield from pairs
-
-
 def export_rows(
   rows: Sequence[Row], leaves: Mapping[str, Any]
 ) -> dict[str, np.ndarray]:
@@ -213,58 +170,6 @@ def export_rows(
     row.key: row.export([np.asarray(leaves[path]) for path in row.paths])
     for row in rows
   }
-
-
-def _complaints(
-  rows: Sequence[Row],
-  tensors: Mapping[str, Any],
-  shapes: Mapping[str, Any],
-  ignore: Sequence[str],
-) -> list[str]:
-  keys = {row.key for row in rows}
-  told = {path for row in rows for path in row.paths}
-  assert told == set(shapes), f'table and model differ: {told ^ set(shapes)}'
-  surplus = [
-    key
-    for key in tensors
-    if key not in keys and first_match(ignore, key) is None
-  ]
-  problems = []
-  for key in sorted(keys - set(tensors)):
-    close = near(key.replace('.', '/'), [k.replace('.', '/') for k in surplus])
-    names = ', '.join(name.replace('/', '.') for name in close)
-    problems.append(f'no {key}' + (f' (near are {names})' if names else ''))
-  problems += [f'{key} belongs to nothing' for key in sorted(surplus)]
-  return problems + _misfits(rows, tensors, shapes)
-
-
-def _misfits(
-  rows: Sequence[Row], tensors: Mapping[str, Any], shapes: Mapping[str, Any]
-) -> list[str]:
-  problems, shape_of = [], _shape_of(tensors)
-  for row in rows:
-    if row.key not in tensors:
-      continue
-    shape = tuple(shape_of(row.key))
-    wanted = _wanted(row, shapes)
-    try:
-      # One zero that is seen as many takes no memory.
-      row.load(np.broadcast_to(np.zeros((), np.int8), shape), wanted)
-    except Exception:  # einops has its own kind
-      # What it should be, from a zero of each parameter.
-      leaves = [np.broadcast_to(np.zeros((), np.int8), s) for s in wanted]
-      expected = row.export(leaves).shape
-      problems.append(f'{row.key} is {shape} instead of {expected}')
-  return problems
-
-
-def _shape_of(tensors: Any) -> Callable[[str], tuple[int, ...]]:
-  """Shapes by name; files tell them without reading a tensor."""
-  return getattr(tensors, 'shape', lambda key: np.shape(tensors[key]))
-
-
-def _wanted(row: Row, shapes: Mapping[str, Any]) -> list[tuple[int, ...]]:
-  return [tuple(shapes[path].shape) for path in row.paths]
 
 
 def _axes(pattern: str) -> list[str]:

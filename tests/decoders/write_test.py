@@ -9,6 +9,8 @@ from mmjax.encoders.text import TextTransformer
 from mmjax.fusion import Only
 from mmjax.layers import LearnedPositions
 from mmjax.models import Generative
+from mmjax.models.lora import LoRA
+from mmjax.models.task_weights import TaskWeights
 
 MODEL = Generative(
   encoders={'source': TextTransformer(width=8, depth=0, heads=2)},
@@ -79,3 +81,22 @@ def test_an_example_draws_by_its_index(case):
     write((variables, turned), run)['tokens'], found[::-1]
   )
   assert (found[0] != found[1]).any()
+
+
+def test_with_lora_it_writes_what_the_merged_model_does(case):
+  variables, batch = case
+  lora = LoRA(model=MODEL, kernels=('/(query|up)/kernel$',), rank=2, alpha=4.0)
+  rng = np.random.default_rng(1)
+  shapes = jax.eval_shape(lora.init, jax.random.key(0), batch)['params']['lora']
+  factors = jax.tree.map(
+    lambda s: jnp.asarray(rng.normal(size=s.shape), s.dtype), shapes
+  )
+  params = {**variables['params'], 'lora': factors}
+  run = Write(decoding=Greedy(length=6))
+  # A wrapper around a wrapper, too.
+  wrapped = TaskWeights(model=lora, tasks=('logits',))
+  got = jax.jit(lambda v, b: run(wrapped, v, b))({'params': params}, batch)
+  merged = {'params': lora.merge(params)}
+  want = write((merged, batch), run)['tokens']
+  np.testing.assert_array_equal(got['tokens'], want)
+  assert (want != write(case, run)['tokens']).any()

@@ -50,7 +50,14 @@ def test_accuracy_and_loss_are_those_of_sklearn_without_the_filling(rng):
   assert got['fused/loss'] == pytest.approx(
     sklearn_metrics.log_loss(label, probs, labels=range(4))
   )
-  assert set(got) == {'fused/accuracy', 'fused/loss'}
+  assert set(got) == {
+    'fused/accuracy',
+    'fused/accuracy_low',
+    'fused/accuracy_high',
+    'fused/loss',
+  }
+  low, high = got['fused/accuracy_low'], got['fused/accuracy_high']
+  assert 0 <= low < got['fused/accuracy'] < high <= 1
 
 
 def test_unknown_targets_are_not_counted(rng):

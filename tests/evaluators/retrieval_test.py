@@ -110,7 +110,8 @@ def test_numbers_are_those_of_brute_force(data, query, key, pool, distinct):
     )
     assert got[f'{prefix}/chance_at_{k}'] == pytest.approx(np.mean(chance))
   assert got[f'{prefix}/median_rank'] == np.median(want[:, 0])
-  assert len(got) == 7
+  assert got[f'{prefix}/mean_rank'] == pytest.approx(want[:, 0].mean())
+  assert len(got) == 14
 
 
 @pytest.mark.parametrize('value', [0.5, np.nan])
@@ -130,12 +131,14 @@ def test_the_same_embedding_for_both_finds_itself_first(data):
   got = Retrieval()(_predict, _batches(data), {}).numbers
   assert got['audio_to_text/recall_at_1'] == 1.0
   assert got['audio_to_text/median_rank'] == 1.0
+  assert got['audio_to_text/mean_rank'] == 1.0
 
 
 def test_a_name_replaces_the_prefix(data):
   got = Retrieval(name='speech', k=(3,))(_predict, _batches(data), {}).numbers
   assert set(got) == {
-    'speech/recall_at_3', 'speech/chance_at_3', 'speech/median_rank'
+    'speech/recall_at_3', 'speech/recall_at_3_low', 'speech/recall_at_3_high',
+    'speech/chance_at_3', 'speech/median_rank', 'speech/mean_rank',
   }  # fmt: skip
 
 

@@ -107,3 +107,40 @@ def test_longer_clips(rng):
     want = model.eval()(pixel_values=torch.tensor(pixels))
   got = pretrained.load(folder).apply(batch)
   _equal(got['last_hidden_state'], want.last_hidden_state)
+
+
+@pytest.mark.parametrize('factor', [0.5, 1.7])
+def test_an_ast_of_another_length(factor, rng):
+  folder = FIXTURES / 'ast'
+  kind = transformers.ASTModel
+  config = transformers.AutoConfig.from_pretrained(folder)
+  old, side = config.max_length, config.patch_size
+  frames = round(old * factor)
+  loaded = pretrained.load(folder, seconds=frames / 100)
+  bands = (config.num_mel_bins - side) // config.frequency_stride + 1
+  steps = [(x - side) // config.time_stride + 1 for x in (old, frames)]
+  assert steps[0] != steps[1]
+  # The same weights around a table that PyTorch has resampled in time.
+  weights = kind.from_pretrained(folder).state_dict()
+  key = 'embeddings.position_embeddings'
+  first, table = weights[key][:, :2], weights[key][:, 2:]
+  table = table.reshape(1, bands, steps[0], -1).permute(0, 3, 1, 2)
+  table = torch.nn.functional.interpolate(
+    table, size=(bands, steps[1]), mode='bicubic', align_corners=False
+  )
+  table = table.flatten(2).transpose(1, 2)
+  weights[key] = torch.cat([first, table], dim=1)
+  config.max_length = frames
+  model = kind(config)
+  model.load_state_dict(weights)
+  extract = transformers.ASTFeatureExtractor(
+    max_length=frames, num_mel_bins=config.num_mel_bins
+  )
+  # One is filled up and one is cut, at either length.
+  sounds = [rng.normal(size=n).astype(np.float32) / 10 for n in (3000, 13_000)]
+  features = extract(sounds, sampling_rate=16_000, return_tensors='pt')
+  with torch.no_grad():
+    want = model.eval()(**features)
+  got = loaded(audio=sounds, sampling_rate=16_000)
+  _equal(got['last_hidden_state'], want.last_hidden_state)
+  _equal(got['pooler_output'], want.pooler_output)

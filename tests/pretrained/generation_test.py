@@ -1,5 +1,6 @@
 """What checkpoints write, without transformers: fixtures against themselves."""
 
+import dataclasses
 from pathlib import Path
 
 import jax
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from mmjax import pretrained
+from mmjax.models.lora import LoRA
 from mmjax.pretrained.generation import Options
 from mmjax.pretrained.transcribe import cut
 from mmjax.types import InputError
@@ -82,3 +84,44 @@ TIME = 50  # id of time 0
 def test_a_window_is_cut_behind_its_last_whole_piece(tokens, kept, step):
   assert cut(tokens, TIME, 90) == (tokens[:kept], step)
   assert cut(tokens, None, 90) == (tokens, 90)
+
+
+def _with_lora(loaded, batch):
+  """With corrections that are large, and the same with them added in."""
+  lora = LoRA(model=loaded.model, kernels=('/(query|up)/kernel$',), rank=2)
+  rng = np.random.default_rng(0)
+  shapes = jax.eval_shape(lora.init, jax.random.key(0), batch)['params']['lora']
+  factors = jax.tree.map(
+    lambda s: rng.normal(size=s.shape).astype(np.float32), shapes
+  )
+  params = {**loaded.params, 'lora': factors}
+  return (
+    dataclasses.replace(loaded, model=lora, params=params),
+    dataclasses.replace(loaded, params=lora.merge(params)),
+  )
+
+
+def test_with_lora_a_language_model_writes_what_the_merged_one_does(gpt2):
+  text, mask = gpt2.preprocess.text.stack(PROMPTS)
+  wrapped, merged = _with_lora(gpt2, {'text': text, 'mask': {'text': mask}})
+  options = Options(max_new_tokens=4, stop=())
+  got = wrapped.generate(text=PROMPTS, options=options)['tokens']
+  want = merged.generate(text=PROMPTS, options=options)['tokens']
+  np.testing.assert_array_equal(got, want)
+  plain = gpt2.generate(text=PROMPTS, options=options)['tokens']
+  assert (want != plain).any()
+
+
+@pytest.mark.slow
+def test_with_lora_a_whisper_writes_what_the_merged_one_does():
+  loaded = pretrained.load(FIXTURES / 'whisper_language')
+  sound = np.random.default_rng(0).normal(size=2_000).astype(np.float32)
+  batch = loaded.preprocess(audio=[sound], sampling_rate=16_000)
+  text = np.ones((1, 3), np.int32)
+  batch = {
+    **batch, 'text': text, 'mask': {**batch['mask'], 'text': text > 0}
+  }  # fmt: skip
+  wrapped, merged = _with_lora(loaded, batch)
+  given = {'audio': [sound], 'sampling_rate': 16_000, 'max_new_tokens': 5}
+  got = wrapped.generate(**given)['tokens']
+  np.testing.assert_array_equal(got, merged.generate(**given)['tokens'])

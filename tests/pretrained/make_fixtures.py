@@ -18,11 +18,11 @@ from tests.pretrained import references
 FIXTURES = Path(__file__).with_name('fixtures')
 # One for each table and head; the live test has them all.
 NAMES = (
-  'ast', 'bert', 'clap', 'clip', 'deit_teacher', 'dinov2_registers',
-  'distilbert', 'gpt2_language', 'hubert_classifier', 'llama_language',
-  'mistral', 'qwen2', 'qwen2_classifier', 'resnet_classifier',
-  'roberta_classifier', 'siglip', 'videomae', 'vit_classifier',
-  'wav2vec2_ctc', 'whisper_language',
+  'ast', 'bert', 'clap', 'clip', 'clip_vision', 'deit_teacher',
+  'dinov2_registers', 'distilbert', 'gpt2_language', 'hubert_classifier',
+  'llama_language', 'mistral', 'qwen2', 'qwen2_classifier',
+  'resnet_classifier', 'roberta_classifier', 'siglip', 'siglip_text',
+  'videomae', 'vit_classifier', 'wav2vec2_ctc', 'whisper_language',
 )  # fmt: skip
 
 

@@ -47,6 +47,25 @@ def test_numbers_that_numpy_has_not_are_refused(tmp_path):
     MappedFile(file)['a']
 
 
+def test_a_file_stays_open_and_what_is_written_to_it_is_noticed(tmp_path):
+  file = tmp_path / 'x.safetensors'
+  save_file({'a': np.arange(3.0)}, file)
+  found = MappedFile(file)
+  (tmp_path / 'y').write_bytes(b'another')
+  (tmp_path / 'y').replace(file)
+  np.testing.assert_array_equal(found['a'], np.arange(3.0))
+  file.unlink()
+  np.testing.assert_array_equal(found['a'], np.arange(3.0))
+  found.check_unchanged()
+  save_file({'a': np.arange(3.0)}, file)
+  found = MappedFile(file)
+  file.write_bytes(b'shorter')
+  with pytest.raises(
+    InputError, match='x.safetensors was written to after it was opened: load'
+  ):
+    found['a']
+
+
 @pytest.mark.skipif(
   not Path('/proc/self/smaps').exists(), reason='only Linux tells'
 )

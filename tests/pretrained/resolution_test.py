@@ -1,4 +1,4 @@
-"""Pictures of another size than the checkpoint's, through its own vectors."""
+"""Pictures and sounds of other sizes, through a checkpoint's own vectors."""
 
 import dataclasses
 from pathlib import Path
@@ -68,3 +68,40 @@ def test_what_does_not_fit_is_said(clip):
     pretrained.find(clip, image_size=20)
   with pytest.raises(InputError, match='bert takes no pictures'):
     pretrained.find(FIXTURES / 'bert', image_size=32)
+
+
+def test_sounds_of_another_length(rng, tmp_path):
+  folder = FIXTURES / 'ast'
+  native = pretrained.load(folder)
+  short = pretrained.load(folder, seconds=0.26)
+  jax.tree.map(np.testing.assert_array_equal, short.params, native.params)
+  sound = rng.normal(size=20_000).astype(np.float32) / 10
+  batch = short.preprocess(audio=[sound], sampling_rate=16_000)
+  assert batch['audio'].shape == (1, 25 * 160 + 400)
+  got = short.apply(batch)['last_hidden_state']
+  # The model of that many frames with that table is the same.
+  tower = {**native.params['encoders_audio']}
+  table = tower['positions']['table']
+  steps = (26 - 16) // 10 + 1
+  assert table.shape[1] > steps
+  table = resample_bicubic(table, (len(table), steps))
+  tower['positions'] = {'table': table}
+  encoder = native.model.encoders['audio']
+  spectrogram = dataclasses.replace(encoder.spectrogram, length=26)
+  encoder = encoder.copy(spectrogram=spectrogram)
+  want = jax.jit(encoder.apply)(
+    {'params': tower}, batch['audio'], batch['mask']['audio']
+  )
+  np.testing.assert_allclose(got, want.x, atol=1e-5)
+
+
+def test_a_length_that_does_not_fit_is_said(clip):
+  folder = FIXTURES / 'ast'
+  with pytest.raises(
+    InputError, match=r'seconds 0.1 are 10 frames, below the 16 of a patch'
+  ):
+    pretrained.find(folder, seconds=0.1)
+  with pytest.raises(InputError, match=f'{clip} takes no sounds'):
+    pretrained.find(clip, seconds=1.0)
+  with pytest.raises(InputError, match='wav2vec2_ctc has no learned positions'):
+    pretrained.find(FIXTURES / 'wav2vec2_ctc', seconds=1.0)

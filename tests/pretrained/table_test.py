@@ -5,7 +5,8 @@ import pytest
 from jax import ShapeDtypeStruct
 
 from mmjax.pretrained import table
-from mmjax.pretrained.table import Row, export_rows, load_rows, unroll
+from mmjax.pretrained.reading import load_rows
+from mmjax.pretrained.table import Row, export_rows, unroll
 from mmjax.types import InputError
 
 F = np.float32

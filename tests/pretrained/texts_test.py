@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from mmjax.pretrained.marks import tokenizer_kind
 from mmjax.pretrained.texts import TextProcessor
 from mmjax.types import InputError
 
@@ -83,3 +84,15 @@ def test_an_unknown_class_is_refused(tmp_path):
     r"'roberta'.*writes a tokenizer.json$",
   ):
     _read(tmp_path, {'tokenizer_class': 'CTRLTokenizer'})
+
+
+@pytest.mark.parametrize(
+  ('model', 'kind'),
+  [
+    ('clip_text_model', 'clip'),
+    ('siglip_text_model', 'siglip'),
+    ('clap_text_model', 'roberta'),
+  ],
+)
+def test_a_tower_alone_cuts_texts_as_its_pair_does(model, kind):
+  assert tokenizer_kind({}, {'model_type': model}) == kind
