@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from mmjax.data.datasets.records import Records
 
 from mmjax.data import splits
 from mmjax.data.datasets import stamps_cache
 from mmjax.data.datasets.packages import Packages
+from mmjax.data.datasets.records import Records
 from mmjax.data.datasets.stamps import Stamps
 from mmjax.data.datasets.stamps_tasks import StampsTasks
 from mmjax.data.datasets.talking import Talking

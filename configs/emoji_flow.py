@@ -76,8 +76,8 @@ def get_config() -> Config:
       ),
     },
     drop_modalities={'text': 0.1, 'image': 0.0},
-    optimizer=AdamW(peak_lr=1e-3, weight_decay=0.01),
-    batch_size=64,
-    steps=2000,
-    checkpoint=Checkpointing(every=1000, best='seen/accuracy'),
+    optimizer=AdamW(peak_lr=2e-3, weight_decay=0.01),
+    batch_size=32,
+    steps=1200,
+    checkpoint=Checkpointing(every=1200, best='seen/accuracy'),
   )

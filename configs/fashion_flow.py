@@ -58,8 +58,8 @@ def get_config() -> Config:
       )
     },
     drop_modalities={'text': 0.1, 'image': 0.0},
-    optimizer=AdamW(peak_lr=1e-3, weight_decay=0.01),
-    batch_size=64,
-    steps=3000,
-    checkpoint=Checkpointing(every=1500, best='generated/accuracy'),
+    optimizer=AdamW(peak_lr=2e-3, weight_decay=0.01),
+    batch_size=32,
+    steps=1400,
+    checkpoint=Checkpointing(every=1400, best='generated/accuracy'),
   )

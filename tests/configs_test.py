@@ -26,8 +26,9 @@ PARAMETERS = {
   'fashion': 156_042,
   'fashion_flow': 928_144,
   'motions': 73_604,
+  'records': 1_361_600,
   'recurrent': 1_149_697,
-  'packages': 3_383_808,
+  'packages': 1_189_056,
   'parity': 60_130,
   'scaling': 281_911_298,
   'spam': 2_101_505,
@@ -52,6 +53,7 @@ ON_DATA = (
   'fashion_flow',
   'motions',
   'packages',
+  'records',
   'spam',
   'stamps',
   'stamps_ctc',
@@ -112,13 +114,34 @@ def test_config_traces_and_has_its_size(name):
       assert {evaluator.match, evaluator.pool} - {None} <= set(batch)
 
 
+def test_an_option_does_not_part_what_is_shared():
+  """An embedding of both encoder and decoder has one set of parameters."""
+  file = FOLDER / 'packages.py'
+  for options, width in (
+    (['--seed', '1'], 128),
+    (['--model.decoder.width', '64'], 64),
+  ):
+    model = load_config(file, options).model
+    assert model.encoders['document'].embed is model.decoder.embed
+    assert model.decoder.width == width
+  apart = load_config(file, ['--model.decoder.embed.vocabulary', '7']).model
+  assert apart.encoders['document'].embed.vocabulary == 4096
+  assert apart.decoder.embed.vocabulary == 7
+
+
 @pytest.mark.parametrize('name', PARAMETERS)
 def test_config_as_json_says_what_the_modules_are(name):
   text = to_json(load_config(FOLDER / f'{name}.py'))
   model = text['model']
   if model['_type'] == 'Masked':
     model = model['model']
-  assert model['_type'] in ('Fused', 'Aligned', 'Generative', 'TextToImage')
+  assert model['_type'] in (
+    'Fused',
+    'Aligned',
+    'Copying',
+    'Generative',
+    'TextToImage',
+  )
   for encoder in model['encoders'].values():
     assert encoder['_type'] in ENCODERS
     assert 'parent' not in encoder

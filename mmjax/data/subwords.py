@@ -2,9 +2,10 @@
 
 import dataclasses
 import functools
+import hashlib
 import os
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,41 @@ def learn(
   part = path.with_name(f'{path.name}.{os.getpid()}')
   tokenizer.save(str(part))
   part.replace(path)
+
+
+def learn_once(
+  texts: Sequence[str], cache: str, *, name: str, vocabulary: int
+) -> str:
+  """The file of a vocabulary, learned unless it was before from these texts.
+
+  Args:
+    texts: to count pieces in.
+    cache: folder; the file stands in `subwords` below it.
+    name: begins the file's name.
+    vocabulary: number of ids.
+
+  Raises:
+    InputError: it cannot be kept, or has no room for the bytes.
+  """
+  told = f'{vocabulary}\n' + '\n'.join(texts)
+  digest = hashlib.sha256(told.encode()).hexdigest()[:16]
+  folder = Path(cache).expanduser() / 'subwords'
+  file = folder / f'{name}-{vocabulary}-{digest}.json'
+  if not file.exists():
+    try:
+      learn(texts, file, vocabulary=vocabulary)
+    except OSError as error:
+      raise InputError(
+        f'cannot keep a vocabulary in {cache}: {error}: name another folder '
+        'with --data.cache'
+      ) from error
+  return str(file)
+
+
+def spaced(text: str) -> str:
+  """A text with a space before each of its lines: the first word of a line has
+  the ids then that it has elsewhere, and can be found there and copied."""
+  return ' ' + text.replace('\n', '\n ')
 
 
 @functools.lru_cache(maxsize=8)

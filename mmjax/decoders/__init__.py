@@ -14,6 +14,7 @@ from mmjax.decoders.logits import (
   TopK,
   TopP,
 )
+from mmjax.decoders.pointer import Pointer, Source
 from mmjax.decoders.sampling import Greedy, Sample
 from mmjax.decoders.solvers import Euler, Heun
 from mmjax.decoders.steps import Generated, make_step
@@ -33,7 +34,9 @@ __all__ = [
   'Heun',
   'LogitNormalTimes',
   'MinP',
+  'Pointer',
   'Sample',
+  'Source',
   'Suppress',
   'Temperature',
   'TextDecoder',

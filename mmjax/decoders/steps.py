@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 from mmjax.layers.cache import Slots
 from mmjax.types import Tokens
 
-Heard = Tokens | Mapping[str, Tokens]
+Heard = Tokens | Mapping[str, Tokens] | tuple[Any, ...]
 """What a model listens to, as its method `listen` gives it."""
 State = Mapping[str, Any]
 """The collections `cache` and `context` (`mmjax/layers/cache.py`)."""

@@ -2,6 +2,7 @@
 
 from mmjax.models.aligned import Aligned, Alignment
 from mmjax.models.assistant import Assistant
+from mmjax.models.copying import Copying
 from mmjax.models.fused import Fused
 from mmjax.models.generative import Generative
 from mmjax.models.heads import Head, OrdinalHead
@@ -17,6 +18,7 @@ __all__ = [
   'Aligned',
   'Alignment',
   'Assistant',
+  'Copying',
   'Fused',
   'Generative',
   'Head',

@@ -53,7 +53,7 @@ class Generative(nn.Module):
         f'the model writes {self.target!r}, the batch has only '
         f'{sorted(batch["mask"])}'
       )
-    tokens, fused = self.listen(batch, train=train)
+    tokens, fused = self._encode(batch, train=train)
     text, mask = batch[self.target], batch['mask'][self.target]
     decoder: Any = self.decoder
     written = decoder(text, mask, fused, train=train)
@@ -67,6 +67,11 @@ class Generative(nn.Module):
     self, batch: Batch, *, train: bool = False
   ) -> tuple[dict[str, Tokens], Tokens]:
     """Each modality's tokens, and what the fusion makes of them."""
+    return self._encode(batch, train=train)
+
+  def _encode(
+    self, batch: Batch, *, train: bool
+  ) -> tuple[dict[str, Tokens], Tokens]:
     tokens = encode(self.encoders, batch, train=train)
     fusion: Any = self.fusion
     return tokens, fusion(tokens, train=train)

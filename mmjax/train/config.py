@@ -20,6 +20,7 @@ from mmjax.data.balance import Balance
 from mmjax.paths import check_patterns
 from mmjax.train.mesh import MeshShape
 from mmjax.train.optimizer import AdamW, Optimizer
+from mmjax.train.same import same_again
 from mmjax.train.sharding import TRANSFORMER_RULES, Rules
 from mmjax.types import InputError
 
@@ -206,13 +207,14 @@ def load_config(path: Path, args: Sequence[str] = ()) -> Config:
   if not args:
     return default
   try:
-    return tyro.cli(
+    given = tyro.cli(
       Annotated[Any, tyro.conf.arg(name='')],
       default=default,
       args=list(args),
       prog=f'train.py --config {path}',
       description=(default.__doc__ or '').strip(),
     )
+    return same_again(default, given)
   except ValueError as error:
     raise InputError(str(error)) from error
 

@@ -5,7 +5,7 @@ import pytest
 
 from mmjax.data import splits
 from mmjax.data.datasets import packages
-from mmjax.data.datasets.packages import Packages, parse
+from mmjax.data.datasets.packages import LineTokenizer, Packages, parse
 from mmjax.types import InputError
 
 INDEX = """Package: zebra
@@ -54,10 +54,24 @@ def test_rows_are_descriptions_and_lines(tmp_path):
   row = data.source('train')[0]
   arrays = data.prepare(row, None)
   package = row['package']
-  assert data.tokenizer.decode(arrays['text']) == package.line
+  words = LineTokenizer(packages=data)
+  assert words.decode(arrays['text']) == package.line
   assert arrays['document'].shape == (128,)
   assert arrays['mask']['document'].sum() > arrays['mask']['text'].sum()
-  assert data.tokenizer.decode(arrays['document']) == package.description
+  text = words.decode(arrays['document'])
+  assert text.replace('\n ', '\n') == package.description
+
+
+def test_a_word_has_the_same_ids_at_the_start_of_a_text(tmp_path):
+  (tmp_path / 'some_main_i18n_Translation-en').write_text(
+    'Package: b\nDescription-en: tool of b\n tool or tool\n .\n tool\n'
+  )
+  data = Packages(root=str(tmp_path), cache=str(tmp_path), vocabulary=300)
+  assert not splits.is_test('b')
+  arrays = data.prepare(data.source(splits.split_of('b'))[0], None)
+  tool = arrays['text'][1:6].tolist()
+  ids = ' '.join(map(str, arrays['document']))
+  assert ids.count(' '.join(map(str, tool))) == 3
 
 
 def test_splits_are_by_name_and_unseen_ones_share_nothing(tmp_path):
@@ -69,13 +83,25 @@ def test_splits_are_by_name_and_unseen_ones_share_nothing(tmp_path):
   assert sorted(itertools.chain(*names.values())) == sorted(
     f'tool{i}' for i in range(60)
   )
-  assert names['test'] == [
+  assert sorted(names['test']) == sorted(
     f'tool{i}' for i in range(60) if splits.is_test(f'tool{i}')
-  ]
+  )
   unseen = [r['package'] for r in data.source('test', 'unseen')]
   assert unseen
   assert all(SHARED not in p.description for p in unseen)
   assert len(unseen) < len(names['test'])
+  both = dataclasses.replace(data, train_on='train_and_validation')
+  for split in ('validation', 'test'):
+    assert both.source(split, 'unseen')
+
+
+def test_the_same_few_are_evaluated_and_all_are_trained_on(tmp_path):
+  data = write(tmp_path)
+  few = dataclasses.replace(data, evaluated=4)
+  some, rows = few.source('test'), data.source('test')
+  assert len(some) == 4
+  assert [r['package'] for r in some] == [r['package'] for r in rows[:4]]
+  assert len(few.source('train')) == len(data.source('train')) > 4
 
 
 def test_the_vocabulary_is_of_the_training_split_alone(tmp_path):
