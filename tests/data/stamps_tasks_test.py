@@ -73,6 +73,18 @@ def test_training_draws_among_all_items(stamps):
   assert found == {'en: ', 'ca: '}
 
 
+def test_training_may_read_one_language_only(stamps):
+  task = Translations(languages=('en', 'ca', 'fr'), sources=('en',))
+  data = StampsTasks(stamps=stamps, task=task)
+  stamp_row = data.source('train')[0]
+  found = set()
+  for i in range(20):
+    arrays = data.prepare(stamp_row, np.random.default_rng(i))
+    assert ByteTokenizer().decode(arrays['source']).startswith('Thing')
+    found.add(read(arrays)[0])
+  assert found == {'ca: ', 'fr: '}
+
+
 def test_questions_show_only_what_answers_them(stamps):
   data = StampsTasks(stamps=stamps, task=Questions(names=('fr',)))
   seen = set()
