@@ -33,8 +33,11 @@ PARAMETERS = {
   'scaling': 281_911_298,
   'spam': 2_101_505,
   'stamps': 22_292_879,
+  'stamps_captions': 1_072_576,
   'stamps_ctc': 1_854_788,
   'stamps_fusion': 2_413_424,
+  'stamps_questions': 1_615_040,
+  'stamps_translation': 1_441_344,
   'talking': 1_020_212,
   'vowels': 72_777,
 }
@@ -56,8 +59,11 @@ ON_DATA = (
   'records',
   'spam',
   'stamps',
+  'stamps_captions',
   'stamps_ctc',
   'stamps_fusion',
+  'stamps_questions',
+  'stamps_translation',
   'talking',
   'vowels',
 )
@@ -106,6 +112,11 @@ def test_config_traces_and_has_its_size(name):
       found = jax.eval_shape(decode, program.state, batch)
       assert found['tokens'].shape == found['mask'].shape
       assert found['tokens'].shape[0] == 8
+      assert {evaluator.only, evaluator.by} - {None} <= set(batch)
+      assert {evaluator.target, *evaluator.given} <= set(batch['mask'])
+      assert {evaluator.by} - {None} <= set(config.data.classes)
+      # Each view has something to score.
+      assert config.data.source('validation', evaluator.view)
     elif hasattr(evaluator, 'head'):
       classes = outputs['logits'][evaluator.head].shape[-1]
       assert classes == len(config.data.classes[evaluator.target])

@@ -32,6 +32,9 @@ class Generation:
   """Batch key of the right text's ids, and of their mask."""
   only: str | None = None
   """Batch key of which of these ids are the answer, `[b t]`; None for all."""
+  by: str | None = None
+  """Batch key of a class, such as the kind of a question: each is scored apart
+  too, as `{name}/{class}/...`."""
   tokenizer: Decoder = ByteTokenizer()
   """Turns ids into text."""
   name: str = 'transcript'
@@ -61,7 +64,7 @@ class Generation:
     Args:
       predict: runs the model.
       batches: view name -> evaluation batches.
-      classes: of the data; not looked at.
+      classes: of the data; names those of `by`.
 
     Returns:
       The numbers; `{name}/texts`, all of them, as a table and some in a figure.
@@ -69,7 +72,8 @@ class Generation:
     Raises:
       InputError: a key does not exist, or there is nothing to score.
     """
-    del classes
+    names = () if self.by is None else rows.pick(classes, self.by, what='class')
+    of: list[int] = []
     found: list[str] = []
     right: list[str] = []
     for batch in batches(self.view):
@@ -85,11 +89,16 @@ class Generation:
       if self.only is not None:
         masks = rows.host(masks) & (rows.column(batch, self.only) > 0)
       right += self._texts(batch[self.target], masks, counted)
+      if self.by is not None:
+        of += rows.column(batch, self.by)[counted].tolist()
     if not found:
       raise InputError(f'view {self.view!r} has no {self.target} to score')
-    numbers = {}
-    for score in self.scores:
-      numbers |= {f'{self.name}/{k}': v for k, v in score(found, right).items()}
+    numbers = self._scores(self.name, found, right)
+    for i, name in enumerate(names):
+      here = [j for j, one in enumerate(of) if one == i]
+      if here:
+        some = [[texts[j] for j in here] for texts in (found, right)]
+        numbers |= self._scores(f'{self.name}/{name}', *some)
     shown = np.linspace(0, len(found) - 1, min(self.examples, len(found)))
     shown = shown.round().astype(int)
     draw = functools.partial(
@@ -106,6 +115,15 @@ class Generation:
       {f'{self.name}/texts': draw} if self.examples else {},
       {f'{self.name}_texts': pairs},
     )
+
+  def _scores(
+    self, name: str, found: Sequence[str], right: Sequence[str]
+  ) -> dict[str, float]:
+    return {
+      f'{name}/{key}': value
+      for score in self.scores
+      for key, value in score(found, right).items()
+    }
 
   def _texts(self, ids: Any, masks: Any, counted: np.ndarray) -> list[str]:
     kept = zip(rows.host(ids)[counted], rows.host(masks)[counted], strict=True)

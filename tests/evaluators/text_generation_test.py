@@ -28,12 +28,20 @@ def batches(view):
     yield {
       'text': np.stack(ids)[rows],
       'mask': {'text': mask[rows], 'image': np.array([True, rows.start == 0])},
+      'kind': np.array([0, 1, 0, -1])[rows],
       'weight': np.ones(2),
     }
 
 
 def predict(batch, run):
   return run(None, None, batch)
+
+
+def shorten(batch, run):
+  """Leaves out each w, which only `two cats` has."""
+  said = run(None, None, batch)
+  said['mask'] = said['mask'] & (batch['text'] != ord('w') + 4)
+  return said
 
 
 def echo(model, variables, batch):
@@ -62,6 +70,22 @@ def test_rows_without_what_is_given_do_not_count():
     predict, batches, {}
   )
   assert len(found.tables['transcript_texts']) == 3
+
+
+def test_kinds_are_scored_apart():
+  evaluator = Generation(
+    decode=echo, given=('image',), by='kind', scores=(answers,), name='answer'
+  )
+  classes = {'kind': ('color', 'number', 'place')}
+  numbers = evaluator(shorten, batches, classes).numbers
+  # No row that counts asks for a place.
+  assert {key: numbers[key] for key in numbers if 'exact' in key} == {
+    'answer/exact_match': pytest.approx(2 / 3),
+    'answer/color/exact_match': 1,
+    'answer/number/exact_match': 0,
+  }
+  with pytest.raises(InputError, match="no class 'kind'"):
+    evaluator(shorten, batches, {})
 
 
 def test_an_unknown_target_is_named():

@@ -1,155 +1,60 @@
 """Texts to write about Tux Paint's stamps: captions, translations, answers."""
 
 import dataclasses
-import itertools
+import functools
+import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
+from jaxtyping import Bool, Int
 
-from mmjax.data import audio, splits
+from mmjax.data import audio, splits, subwords
 from mmjax.data.dataset import SPLITS, Example, check_name
 from mmjax.data.datasets import stamps_cache
-from mmjax.data.datasets.stamps import SPOKEN, WRITTEN, Stamps
+from mmjax.data.datasets.stamps import Stamps
 from mmjax.data.datasets.stamps_cache import Stamp
+from mmjax.data.datasets.stamps_items import Captions, Item, Task
+from mmjax.data.subwords import Subwords
 from mmjax.data.tokenizers import ByteTokenizer
 from mmjax.types import InputError
 
-LANGUAGES = {
-  'be': 'Belarusian', 'bg': 'Bulgarian', 'ca': 'Catalan', 'cs': 'Czech',
-  'da': 'Danish', 'de': 'German', 'el': 'Greek', 'en': 'English',
-  'en_GB': 'British English', 'es': 'Spanish', 'fr': 'French',
-  'it': 'Italian', 'lt': 'Lithuanian', 'ml': 'Malayalam', 'nb': 'Norwegian',
-  'nl': 'Dutch', 'pl': 'Polish', 'pt': 'Portuguese', 'ro': 'Romanian',
-  'ru': 'Russian', 'sv': 'Swedish',
-}  # fmt: skip
-
-
-class Item(NamedTuple):
-  """One text to write about a stamp.
-
-  Attributes:
-    answer: the text.
-    prompt: what is written before it and given.
-    source: a text to read, or none.
-    picture: whether the picture is shown.
-    speech: language of the speech that is heard, or none.
-  """
-
-  answer: str
-  prompt: str = ''
-  source: str = ''
-  picture: bool = True
-  speech: str | None = None
-
-
-@runtime_checkable
-class Task(Protocol):
-  """Which texts are to be written about a stamp."""
-
-  def training(self, stamp: Stamp) -> Sequence[Item]:
-    """Those of which training draws one."""
-    ...
-
-  def evaluation(self, stamp: Stamp) -> Sequence[Item]:
-    """Those that are scored."""
-    ...
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Captions:
-  """A description in the language that the prompt names, from the picture."""
-
-  languages: tuple[str, ...] = WRITTEN
-  """Those asked for in training."""
-  scored: tuple[str, ...] = ('en', 'fr', 'de', 'es')
-  """Those asked for in evaluation."""
-
-  def training(self, stamp: Stamp) -> Sequence[Item]:
-    """One for each language that the stamp is described in."""
-    return _captions(stamp, self.languages)
-
-  def evaluation(self, stamp: Stamp) -> Sequence[Item]:
-    """The same, of the languages that are scored."""
-    return _captions(stamp, self.scored)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Translations:
-  """A description in another language than the one that is read."""
-
-  languages: tuple[str, ...] = WRITTEN
-  """Those of training, each into each."""
-  scored: tuple[str, ...] = ('fr', 'de', 'es', 'nl', 'ca')
-  """Those that English is translated into in evaluation."""
-
-  def training(self, stamp: Stamp) -> Sequence[Item]:
-    """Every pair of languages that the stamp is described in."""
-    pairs = itertools.permutations(self.languages, 2)
-    return [_translation(stamp, a, b) for a, b in pairs if _has(stamp, a, b)]
-
-  def evaluation(self, stamp: Stamp) -> Sequence[Item]:
-    """From English."""
-    return [
-      _translation(stamp, 'en', b) for b in self.scored if _has(stamp, 'en', b)
-    ]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Questions:
-  """Answers to questions about a stamp's category, name, voice and picture."""
-
-  names: tuple[str, ...] = ('fr', 'de', 'es')
-  """Languages in which it is asked how something is called."""
-
-  def training(self, stamp: Stamp) -> Sequence[Item]:
-    """Every question that the stamp has an answer to."""
-    category = stamp.category
-    items = [Item(category, source='Which category is it?')]
-    if stamp.image is not None:
-      asked = 'Is there a picture?'
-      items.append(Item('yes', source=asked))
-      items.append(Item('no', source=asked, picture=False))
-    if 'en' in stamp.texts:
-      items.append(Item(stamp.texts['en'], source='What is it?'))
-    for language in self.names:
-      if _has(stamp, 'en', language):
-        asked = f'How is it called in {LANGUAGES[language]}?'
-        items.append(Item(stamp.texts[language], source=asked))
-    spoken = [name for name in stamp.speech if name in SPOKEN]
-    for language in spoken:
-      asked = 'Which language is spoken?'
-      # By ear alone: the picture says nothing of it.
-      items.append(
-        Item(LANGUAGES[language], source=asked, picture=False, speech=language)
-      )
-    return items
-
-  evaluation = training
+VIEWS = ('default', 'seen')
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StampsTasks:
   """The data set: in training an item of a stamp is drawn, else each is a row.
 
-  The split is that of the stamps. The only view is 'default'.
+  The split is that of the stamps. Views:
+
+    default: the items of a split's stamps.
+    seen: whatever the split, those of every eighth stamp of the training split,
+      as they are scored: what a model knows by heart.
   """
 
   stamps: Stamps = Stamps()
   """Where they are, and how their pictures and sounds become arrays."""
   task: Task = Captions()
   """Captions, Translations or Questions."""
+  vocabulary: int | None = None
+  """Token ids: byte-level BPE, learned from the training split; bytes if
+  None."""
   source_length: int = 96
-  """Tokens of what is read, begin and end included: bytes."""
+  """Tokens of what is read, begin and end included."""
   text_length: int = 96
   """Tokens of what is written."""
+  training_length: int | None = None
+  """Tokens of it that training looks at, the first ones; all if None. Most
+  texts are short."""
   on_error: Literal['raise', 'skip'] = 'raise'
   """What the stamps do with files that cannot be read is theirs to say."""
 
   @property
   def classes(self) -> Mapping[str, Sequence[str]]:
-    """There are none."""
-    return {}
+    """Names of the kinds of texts."""
+    return {'kind': self.task.kinds}
 
   def check(self) -> None:
     """Looks whether the folder is there and holds stamps.
@@ -159,6 +64,36 @@ class StampsTasks:
     """
     self.stamps.check()
 
+  @functools.cached_property
+  def tokenizer(self) -> Any:
+    """Of what is written; its vocabulary is learned at first.
+
+    Raises:
+      InputError: the vocabulary cannot be kept.
+    """
+    if self.vocabulary is None:
+      return ByteTokenizer(length=self.text_length)
+    # Each text once, or each would count as often as there are pairs with it.
+    texts = []
+    for _, stamp in self._stamps('train'):
+      if splits.split_of(stamp.name) == 'train':
+        items = self.task.training(stamp)
+        parts = (part for i in items for part in (i.source, i.prompt, i.answer))
+        texts += dict.fromkeys(parts)
+    told = f'{self.vocabulary}\n' + '\n'.join(texts)
+    digest = hashlib.sha256(told.encode()).hexdigest()[:16]
+    name = f'stamps-{self.vocabulary}-{digest}.json'
+    file = Path(self.stamps.cache).expanduser() / 'subwords' / name
+    if not file.exists():
+      try:
+        subwords.learn(texts, file, vocabulary=self.vocabulary)
+      except OSError as error:
+        raise InputError(
+          f'cannot keep a vocabulary in {self.stamps.cache}: {error}: name '
+          'another folder with --data.stamps.cache'
+        ) from error
+    return Subwords(file=str(file), length=self.text_length)
+
   def source(self, split: str, view: str = 'default') -> Sequence[Example]:
     """Rows of a split.
 
@@ -166,16 +101,14 @@ class StampsTasks:
       InputError: there is no such split or view, or nothing to write.
     """
     check_name('split of stamps', split, SPLITS)
-    check_name('view of stamps', view, ('default',))
-    directory = self.stamps.prepared()
-    cached = 'test' if split == 'test' else 'train'
+    check_name('view of stamps', view, VIEWS)
+    draws = split == 'train' and view == 'default'
+    stamps = self._stamps('train' if view == 'seen' else split)
     rows = []
-    for index, stamp in enumerate(stamps_cache.read_split(directory, cached)):
-      if not splits.is_in(split, stamp.name, train_on=self.stamps.train_on):
-        continue
-      row = {'directory': directory, 'split': cached, 'index': index}
-      items = self.task.evaluation(stamp)
-      if split != 'train':
+    for row, stamp in stamps[:: 8 if view == 'seen' else 1]:
+      row['tokenizer'] = self.tokenizer
+      if not draws:
+        items = self.task.evaluation(stamp)
         rows += [{**row, 'item': item} for item in items]
       elif self.task.training(stamp):
         rows.append({**row, 'item': None})
@@ -190,24 +123,26 @@ class StampsTasks:
 
     Returns:
       image uint8 [image_size image_size 3]; audio float32 [audio_length];
-      source int32 [source_length]; text int32 [text_length], the prompt and the
-      answer; their masks; answer bool [text_length], which of the text is it.
+      source int32 [source_length]; text int32 [text_length], or in training
+      [training_length], the prompt and the answer; their masks; answer bool,
+      which of the text is it; kind int32, -1 where the item has none.
     """
     place = (example['directory'], example['split'], example['index'])
     stamp = stamps_cache.read_stamp(*place)
-    item = example['item']
+    item, cut = example['item'], None
     if item is None:
+      cut = self.training_length
       items = self.task.training(stamp)
       item = items[0 if rng is None else int(rng.integers(len(items)))]
-    source, source_mask = ByteTokenizer(length=self.source_length)(item.source)
-    tokenizer = ByteTokenizer(length=self.text_length)
-    text, mask = tokenizer(item.prompt + item.answer)
-    # Behind `begin` and the bytes of the prompt.
-    given = tokenizer(item.prompt)[1].sum() - 1
+    tokenizer = example['tokenizer']
+    longer = dataclasses.replace(tokenizer, length=self.source_length)
+    source, source_mask = longer(item.source)
+    text, mask, answer = (x[:cut] for x in _behind(item, tokenizer))
     speech = np.zeros(0, np.int16)
     if item.speech is not None:
       speech = stamp.speech[item.speech]
     sound, sound_mask = audio.to_length(speech, self.stamps.audio_length)
+    kinds = self.task.kinds
     return {
       'image': self.stamps.picture(stamp, rng),
       'audio': sound,
@@ -219,25 +154,49 @@ class StampsTasks:
         'source': source_mask & bool(item.source),
         'text': mask,
       },
-      'answer': mask & (np.arange(mask.size) >= given),
+      'answer': answer,
+      'kind': np.int32(kinds.index(item.kind) if item.kind in kinds else -1),
     }
 
-
-def _captions(stamp: Stamp, languages: Sequence[str]) -> list[Item]:
-  if stamp.image is None:
-    return []
-  return [
-    Item(stamp.texts[name], prompt=f'{name}: ')
-    for name in languages
-    if name in stamp.texts
-  ]
-
-
-def _translation(stamp: Stamp, source: str, target: str) -> Item:
-  return Item(
-    stamp.texts[target], prompt=f'{target}: ', source=stamp.texts[source]
-  )
+  def _stamps(self, split: str) -> list[tuple[Example, Stamp]]:
+    """Where each stamp of a split is kept, and itself."""
+    directory = self.stamps.prepared()
+    cached = 'test' if split == 'test' else 'train'
+    stamps = stamps_cache.read_split(directory, cached)
+    return [
+      ({'directory': directory, 'split': cached, 'index': index}, stamp)
+      for index, stamp in enumerate(stamps)
+      if splits.is_in(split, stamp.name, train_on=self.stamps.train_on)
+    ]
 
 
-def _has(stamp: Stamp, *languages: str) -> bool:
-  return all(name in stamp.texts for name in languages)
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StampsTokenizer:
+  """Decodes what is written; nothing is read or learned before it is asked."""
+
+  tasks: StampsTasks = StampsTasks()
+  """The data set."""
+
+  def decode(self, ids: Int[np.ndarray, ' t']) -> str:
+    """Text up to the first end token."""
+    return self.tasks.tokenizer.decode(ids)
+
+
+def _behind(
+  item: Item, tokenizer: Any
+) -> tuple[
+  Int[np.ndarray, ' t'], Bool[np.ndarray, ' t'], Bool[np.ndarray, ' t']
+]:
+  """The answer behind the prompt, what is real, and what is the answer.
+
+  Each is cut into tokens alone: those of the prompt are the same whatever
+  follows.
+  """
+  prompt, mask = tokenizer(item.prompt)
+  given = int(mask.sum()) - 1  # without the end
+  # The answer has a token for its begin, which nothing stands for here.
+  rest = dataclasses.replace(tokenizer, length=tokenizer.length - given + 1)
+  answer, real = rest(item.answer)
+  text = np.concatenate([prompt[:given], answer[1:]])
+  mask = np.concatenate([mask[:given], real[1:]])
+  return text, mask, mask & (np.arange(mask.size) >= given)
