@@ -43,7 +43,7 @@ WRITTEN = (
 )  # fmt: skip
 _CANVAS = 128  # pictures are cached at least this large
 _LOGGED: set = set()
-VIEWS = ('default', 'languages', 'speech')
+VIEWS = ('default', 'languages', 'speech', 'seen')
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,6 +59,8 @@ class Stamps:
       described in; 'group' is the stamp, over which to average.
     speech: a row for each stamp and language of `spoken` in which there are
       speech and text; equal texts of a language share their 'group'.
+    seen: a quarter of the training split's rows of that kind, whatever the
+      split that is asked for: how well it is known what was trained on.
   """
 
   root: str = '/usr/share/tuxpaint/stamps'
@@ -136,6 +138,8 @@ class Stamps:
     """
     check_name('split of stamps', split, SPLITS)
     check_name('view of stamps', view, VIEWS)
+    if view == 'seen':
+      split = 'train'
     directory = self.prepared()
     cached = 'test' if split == 'test' else 'train'
     stamps = [
@@ -150,7 +154,8 @@ class Stamps:
     elif view == 'languages':
       rows = stamps_views.language_rows(stamps, self.spoken, self.written)
     else:
-      rows = stamps_views.speech_rows(stamps, self.spoken)
+      rows = list(stamps_views.speech_rows(stamps, self.spoken))
+      rows = rows[::4] if view == 'seen' else rows
     return stamps_views.Rows(directory, cached, view, list(rows))
 
   def prepare(
