@@ -32,15 +32,18 @@ PARAMETERS = {
   'scaling': 281_911_298,
   'spam': 2_101_505,
   'stamps': 22_292_879,
-  'stamps_ctc': 1_854_788,
+  'stamps_ctc': 596_612,
   'stamps_fusion': 2_413_424,
-  'talking': 1_020_212,
+  'stamps_speech': 1_006_464,
+  'talking': 455_844,
+  'talking_speech': 502_272,
   'vowels': 72_777,
 }
 # They are given a checkpoint, and tested with a tiny one: clip_finetune_test.
 WITH_ARGUMENT = ('clip_finetune',)
 # What is generated at first and kept; a little of it is enough here.
-OPTIONS = {'talking': ['--data.sentences', '8', '--data.evaluated', '8']}
+FEW = ['--data.sentences', '8', '--data.evaluated', '8']
+OPTIONS = {'talking': FEW, 'talking_speech': FEW}
 # They need data that is installed beside mmjax, and stamps are decoded at
 # first, which takes a minute or two.
 ON_DATA = (
@@ -54,7 +57,9 @@ ON_DATA = (
   'stamps',
   'stamps_ctc',
   'stamps_fusion',
+  'stamps_speech',
   'talking',
+  'talking_speech',
   'vowels',
 )
 NAMES = [
