@@ -19,8 +19,8 @@ from mmjax.objectives.ctc import Ctc
 from mmjax.train.config import Checkpointing, Config
 from mmjax.train.optimizer import AdamW
 
-# In Latin letters, so that one is nearly always a byte, and said by voices that
-# leave it at least two tokens.
+# In Latin letters, so that one is nearly always a byte, and said so slowly that
+# there are about two tokens for each.
 SPOKEN = ('es', 'fr', 'ro')
 
 
@@ -32,20 +32,20 @@ def get_config() -> Config:
       train_on='train_and_validation',
       spoken=SPOKEN,
       image_size=8,
-      audio_seconds=3.6,
+      audio_seconds=3.0,
       default_rate=0.0,
       speech_rate=1.0,
     ),
     model=Fused(
       encoders={
         'audio': AudioSpectrogramTransformer(
-          # A token for 30 ms, of 60: letters come faster than words' sounds.
+          # A token for 30 ms, of 60.
           spectrogram=LogMel(hop=240),
           patch_size=(4, 64),
           stride=(2, 64),
           positions=NoPositions(),
           width=128,
-          depth=4,
+          depth=3,
           heads=4,
           mlp_ratio=2.0,
           dropout=0.1,
@@ -65,6 +65,6 @@ def get_config() -> Config:
     },
     optimizer=AdamW(peak_lr=1e-3, weight_decay=0.05),
     batch_size=32,
-    steps=2000,
+    steps=1000,
     checkpoint=Checkpointing(every=1000),
   )

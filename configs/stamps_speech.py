@@ -29,7 +29,7 @@ def get_config() -> Config:
     train_on='train_and_validation',
     spoken=SPOKEN,
     image_size=8,
-    audio_seconds=3.6,
+    audio_seconds=3.0,
     default_rate=0.0,
     speech_rate=1.0,
   )
@@ -45,7 +45,7 @@ def get_config() -> Config:
           patch_size=(4, 64),
           stride=(2, 64),
           positions=NoPositions(),
-          depth=4,
+          depth=3,
           style=Style(rotary=Rotary()),
           **small,
         )
@@ -65,6 +65,6 @@ def get_config() -> Config:
     },
     optimizer=AdamW(peak_lr=1e-3, weight_decay=0.05),
     batch_size=32,
-    steps=2000,
+    steps=1000,
     checkpoint=Checkpointing(every=1000),
   )
