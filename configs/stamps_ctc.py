@@ -63,7 +63,7 @@ def get_config() -> Config:
       )
       for name, view in {'transcript': 'speech', 'seen': 'seen'}.items()
     },
-    optimizer=AdamW(peak_lr=1e-3, weight_decay=0.05),
+    optimizer=AdamW(peak_lr=2e-3, weight_decay=0.05),
     batch_size=32,
     steps=1000,
     checkpoint=Checkpointing(every=1000),
