@@ -71,3 +71,8 @@ def speech_rows(stamps: Stamps, spoken: Sequence[str]) -> Iterator[Row]:
         key = language, stamp.texts[language]
         group = groups.setdefault(key, len(groups))
         yield Row(index, language, language, group)
+
+
+def texts(stamps: Stamps) -> set[tuple[str, str]]:
+  """Each language and text that some stamp is described in."""
+  return {pair for _, stamp in stamps for pair in stamp.texts.items()}
