@@ -153,11 +153,8 @@ class Stamps:
     else:
       rows = list(stamps_views.speech_rows(stamps, self.spoken))
     if view == 'unseen':
-      known = stamps_views.texts(self._stamps(directory, 'train'))
-      told = dict(stamps)
-      rows = [
-        r for r in rows if (r.text, told[r.index].texts[r.text]) not in known
-      ]
+      known = self._stamps(directory, 'train')
+      rows = stamps_views.unknown(rows, dict(stamps), known)
     elif view == 'seen':
       rows = list(rows)[::4]
     return stamps_views.Rows(directory, cached, view, list(rows))
