@@ -22,7 +22,7 @@ from mmjax.train.optimizer import AdamW
 
 MODALITIES = ('audio', 'video')
 DECIBELS = (10, 0, -5, -10)
-LOUD = ('in_step:-5', 'out_of_step:-5')
+LOUD = ('in_step:0', 'out_of_step:0')
 # Special tokens, and the bytes of ASCII.
 CLASSES = 4 + 128
 VIEWS = (
