@@ -34,11 +34,13 @@ PARAMETERS = {
   'spam': 2_101_505,
   'stamps': 22_292_879,
   'stamps_captions': 1_072_576,
-  'stamps_ctc': 1_854_788,
+  'stamps_ctc': 464_132,
   'stamps_fusion': 2_413_424,
   'stamps_questions': 1_615_040,
+  'stamps_speech': 873_984,
   'stamps_translation': 1_441_344,
-  'talking': 1_020_212,
+  'talking': 455_844,
+  'talking_speech': 502_272,
   'vowels': 72_777,
 }
 # They are given a checkpoint, and tested with a tiny one: clip_finetune_test.
@@ -46,7 +48,8 @@ WITH_ARGUMENT = ('clip_finetune',)
 # They are given data of one's own: own_data_configs_test.
 ON_YOUR_DATA = ('folder', 'manifest')
 # What is generated at first and kept; a little of it is enough here.
-OPTIONS = {'talking': ['--data.sentences', '8', '--data.evaluated', '8']}
+FEW = ['--data.sentences', '8', '--data.evaluated', '8']
+OPTIONS = {'talking': FEW, 'talking_speech': FEW}
 # They need data that is installed beside mmjax, and stamps are decoded at
 # first, which takes a minute or two.
 ON_DATA = (
@@ -63,8 +66,10 @@ ON_DATA = (
   'stamps_ctc',
   'stamps_fusion',
   'stamps_questions',
+  'stamps_speech',
   'stamps_translation',
   'talking',
+  'talking_speech',
   'vowels',
 )
 NAMES = [

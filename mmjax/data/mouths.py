@@ -73,11 +73,12 @@ def draw(
     shift: of its middle, right and down, in halves of the picture.
   """
   grid = (np.arange(size) + 0.5) / size * 2 - 1
-  x = ((grid - shift[0]) / scale)[None, None, :]
-  y = ((grid - shift[1]) / scale)[None, :, None]
+  x, y = (((grid - s) / scale).astype(np.float32) for s in shift)
+  x, y = x[None, None, :], y[None, :, None]
+  shape = shape.astype(np.float32)
   opened, wide, teeth, tongue = (c[:, None, None] for c in shape.T)
   width, height = 0.45 + 0.45 * wide, 0.5 * opened
-  soft = 0.75 * 2 / size / scale  # an edge is about a pixel wide
+  soft = float(0.75 * 2 / size / scale)  # an edge is about a pixel wide
 
   def inside(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     radius = np.sqrt((x / a) ** 2 + (y / b) ** 2)

@@ -20,12 +20,14 @@ from mmjax.decoders.solvers import Euler, Heun
 from mmjax.decoders.steps import Generated, make_step
 from mmjax.decoders.text import TextDecoder
 from mmjax.decoders.times import LogitNormalTimes, UniformTimes
+from mmjax.decoders.windows import CtcWindows, make_transcribe
 from mmjax.decoders.write import Write
 
 __all__ = [
   'Allow',
   'BeamSearch',
   'CtcGreedy',
+  'CtcWindows',
   'Draw',
   'Euler',
   'FlowTransformer',
@@ -48,4 +50,5 @@ __all__ = [
   'make_generate',
   'make_step',
   'make_stream',
+  'make_transcribe',
 ]

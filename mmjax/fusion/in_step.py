@@ -10,6 +10,7 @@ from jaxtyping import Array, Int
 
 from mmjax.fusion.attention import AttentionFusion
 from mmjax.fusion.project import project
+from mmjax.layers.style import Style
 from mmjax.layers.transformer import Transformer
 from mmjax.masking import where_real
 from mmjax.types import Tokens
@@ -36,6 +37,10 @@ class InStep(AttentionFusion):
     (2, 6, 32)
   """
 
+  style: Style = Style()
+  """Norms, nonlinearity and biases of the Transformer; with `rotary` positions
+  moments know how far apart they are, whatever the encoders told."""
+
   @nn.compact
   def __call__(
     self, tokens: Mapping[str, Tokens], *, train: bool = False
@@ -60,6 +65,7 @@ class InStep(AttentionFusion):
       heads=self.heads,
       mlp_ratio=self.mlp_ratio,
       dropout=self.dropout,
+      style=self.style,
       name='transformer',
     )(Tokens(total, real), train=train)
 

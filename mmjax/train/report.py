@@ -83,7 +83,9 @@ def write_report(
   folder = workdir / 'report'
   folder.mkdir(parents=True, exist_ok=True)
   for name, table in tables.items():
-    (folder / f'{name}.json').write_text(json.dumps(table, indent=2) + '\n')
+    # As those of figures, names may have slashes.
+    file = folder / f'{name.replace("/", "_")}.json'
+    file.write_text(json.dumps(table, indent=2) + '\n')
   logged = curves.read_metrics(workdir / 'metrics.jsonl')
   pictures = draw_figures(
     folder,

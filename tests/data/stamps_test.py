@@ -125,6 +125,21 @@ def test_speech_view_pools_a_language_and_groups_equal_texts(stamps):
   assert set(pools['fr']) == {'Une chose.'}
   assert len(set(pools['ca'])) == len(spoken)
   assert len(groups) == 3 * len(spoken) + 1
+  # All of them have the same French text, and so does the test split.
+  told = {
+    view: {(row['text'], row['stamp'].texts[row['text']]) for row in rows}
+    for view, rows in (
+      ('train', rows),
+      ('speech', stamps.source('test', 'speech')),
+      ('unseen', stamps.source('test', 'unseen')),
+    )
+  }
+  assert ('fr', 'Une chose.') in told['speech']
+  assert told['unseen'] == told['speech'] - told['train'] != set()
+  # What was trained on, beside any split.
+  seen = stamps.source('test', 'seen')
+  assert _names(seen) == _names(rows)[::4]
+  assert [row['audio'] for row in seen] == [row['audio'] for row in rows][::4]
 
 
 def test_training_draws_text_and_speech_of_one_language(stamps, rng):

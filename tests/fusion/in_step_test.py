@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from mmjax.fusion.in_step import InStep, nearest
+from mmjax.layers.rotary import Rotary
+from mmjax.layers.style import Style
 from mmjax.types import Tokens
 
 FUSION = InStep(modalities=('audio', 'video'), width=4, depth=0, heads=1)
@@ -74,6 +76,30 @@ def test_masked_values_change_nothing():
   )
   jax.tree.map(np.testing.assert_array_equal, dirty, clean)
   assert np.isfinite(clean[0][0])
+
+
+def test_rotary_moments_know_their_distance_but_not_their_place(
+  rng, random_params
+):
+  style = Style(rotary=Rotary())
+  fusion = InStep(modalities=('audio',), width=8, depth=1, heads=1, style=style)
+  x = rng.normal(size=(3, 4)).astype(np.float32)
+
+  def at(places):
+    there = np.zeros((1, 6, 4), np.float32)
+    there[0, places] = x
+    mask = np.isin(np.arange(6), places)[None]
+    return {'audio': Tokens(jnp.asarray(there), jnp.asarray(mask))}
+
+  params = random_params(fusion, at([0, 1, 2]))
+  apply = jax.jit(lambda t: fusion.apply({'params': params}, t).x[0])
+  early, late, turned, apart = (
+    np.asarray(apply(at(places))[np.array(places)])
+    for places in ([0, 1, 2], [3, 4, 5], [2, 1, 0], [0, 2, 4])
+  )
+  np.testing.assert_allclose(late, early, atol=1e-5)
+  for other in (turned, apart):
+    assert np.abs(other - early).max() > 1e-3
 
 
 @pytest.mark.parametrize(

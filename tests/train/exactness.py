@@ -21,13 +21,15 @@ from mmjax.fusion.concat import Concat
 from mmjax.layers.pooling import MeanPool
 from mmjax.models.aligned import Alignment
 from mmjax.models.fused import Fused
-from mmjax.models.heads import Head, OrdinalHead
+from mmjax.models.heads import Head, OrdinalHead, TokenHead
 from mmjax.models.masked import Masked
 from mmjax.models.matched import Matched
 from mmjax.models.task_weights import TaskWeights
 from mmjax.objectives.contrastive import Contrastive, Sigmoid
+from mmjax.objectives.ctc import Ctc
 from mmjax.objectives.masked_modelling import MaskedPatches, MaskedText
 from mmjax.objectives.matching import Matching
+from mmjax.objectives.next_token import NextToken
 from mmjax.objectives.ordinal import Ordinal
 from mmjax.objectives.regression import Regression
 from mmjax.objectives.supervised import Classification
@@ -56,6 +58,12 @@ FUSED = Fused(
     'value': Head(classes=2),
     'rank': OrdinalHead(ranks=4),
   },
+  modality_heads={
+    'text': {
+      'said': TokenHead(classes=8, blank=0),
+      'next': TokenHead(classes=260),
+    }
+  },
   alignment=Alignment(pools=POOLS, width=6, scale=5.0, bias=-2.0),
 )
 MODEL = TaskWeights(
@@ -79,6 +87,8 @@ OBJECTIVES: Mapping[str, Any] = {
   'masked image': MaskedPatches(),
   'masked text': MaskedText(),
   'matching': Matching(pair=PAIRS[0], same='label'),
+  'ctc': Ctc(head='said', target='said'),
+  'next token': NextToken(head='next', label_smoothing=0.1),
 }
 ALL = tuple(OBJECTIVES)
 
@@ -131,10 +141,17 @@ def make_batch(rows: int = 32, chosen: Collection[str] = ALL):
   """Absent modalities, weights that differ by device, unknown targets."""
   rng = np.random.default_rng(0)
   words = np.arange(5)[None] < rng.integers(0, 6, rows)[:, None]
+  # Of its own: what the others are given stays what it was.
+  said = np.random.default_rng(1).integers(4, 8, (rows, 3))
   return {
     'image': rng.random((rows, 8, 8, 3)).astype(np.float32),
     'text': rng.integers(4, 260, (rows, 5)).astype(np.int32),
-    'mask': {'image': rng.random(rows) < 0.7, 'text': words},
+    'said': said.astype(np.int32),
+    'mask': {
+      'image': rng.random(rows) < 0.7,
+      'text': words,
+      'said': np.arange(3)[None] < np.arange(rows)[:, None] % 4,
+    },
     'label': rng.integers(-1, 4, rows).astype(np.int32),
     'tags': rng.integers(-1, 2, (rows, 4)).astype(np.int32),
     'rank': rng.integers(-1, 4, rows).astype(np.int32),

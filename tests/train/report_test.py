@@ -164,11 +164,14 @@ def test_names_of_figures_and_results_are_escaped(tmp_path):
     title='t',
     results={'<i>x</i>/accuracy': 1.0},
     figures={'<u>a': _png, '../../out': fail},
+    tables={'noise/texts': [1, 2]},
   )
   text = page.read_text(encoding='utf-8')
   assert not re.search('<[iub]>[xab]', text)
   assert '&lt;u&gt;a' in text.lower()
   assert not list(tmp_path.glob('*.png'))
+  table = page.with_name('noise_texts.json').read_text()
+  assert json.loads(table) == [1, 2]
 
 
 def test_a_figure_that_fails_does_not_lose_the_report(run, caplog):

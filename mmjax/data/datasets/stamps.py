@@ -43,7 +43,7 @@ WRITTEN = (
 )  # fmt: skip
 _CANVAS = 128  # pictures are cached at least this large
 _LOGGED: set = set()
-VIEWS = ('default', 'languages', 'speech')
+VIEWS = ('default', 'languages', 'speech', 'unseen', 'seen')
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,6 +59,9 @@ class Stamps:
       described in; 'group' is the stamp, over which to average.
     speech: a row for each stamp and language of `spoken` in which there are
       speech and text; equal texts of a language share their 'group'.
+    unseen: those of them whose text no stamp of the training split has.
+    seen: a quarter of the training split's rows of that kind, whatever the
+      split that is asked for: how well it is known what was trained on.
   """
 
   root: str = '/usr/share/tuxpaint/stamps'
@@ -136,13 +139,11 @@ class Stamps:
     """
     check_name('split of stamps', split, SPLITS)
     check_name('view of stamps', view, VIEWS)
+    if view == 'seen':
+      split = 'train'
     directory = self.prepared()
     cached = 'test' if split == 'test' else 'train'
-    stamps = [
-      (index, stamp)
-      for index, stamp in enumerate(stamps_cache.read_split(directory, cached))
-      if splits.is_in(split, stamp.name, train_on=self.train_on)
-    ]
+    stamps = self._stamps(directory, split)
     if not stamps:
       raise InputError(f'no stamp of {self.root} falls into the split {split}')
     if view == 'default':
@@ -150,8 +151,22 @@ class Stamps:
     elif view == 'languages':
       rows = stamps_views.language_rows(stamps, self.spoken, self.written)
     else:
-      rows = stamps_views.speech_rows(stamps, self.spoken)
+      rows = list(stamps_views.speech_rows(stamps, self.spoken))
+    if view == 'unseen':
+      known = self._stamps(directory, 'train')
+      rows = stamps_views.unknown(rows, dict(stamps), known)
+    elif view == 'seen':
+      rows = list(rows)[::4]
     return stamps_views.Rows(directory, cached, view, list(rows))
+
+  def _stamps(self, directory: str, split: str) -> list[tuple[int, Stamp]]:
+    """Those of a split, with their places in the cache."""
+    cached = 'test' if split == 'test' else 'train'
+    return [
+      (index, stamp)
+      for index, stamp in enumerate(stamps_cache.read_split(directory, cached))
+      if splits.is_in(split, stamp.name, train_on=self.train_on)
+    ]
 
   def prepare(
     self, example: Example, rng: np.random.Generator | None

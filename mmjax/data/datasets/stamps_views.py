@@ -1,6 +1,6 @@
 """Views of the stamps: which rows show which stamp in which languages."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from mmjax.data.datasets.stamps_cache import Stamp, read_stamp
@@ -71,3 +71,15 @@ def speech_rows(stamps: Stamps, spoken: Sequence[str]) -> Iterator[Row]:
         key = language, stamp.texts[language]
         group = groups.setdefault(key, len(groups))
         yield Row(index, language, language, group)
+
+
+def unknown(
+  rows: Iterable[Row], stamps: Mapping[int, Stamp], known: Stamps
+) -> list[Row]:
+  """The rows whose text no known stamp has in the same language."""
+  told = {pair for _, stamp in known for pair in stamp.texts.items()}
+  return [
+    row
+    for row in rows
+    if row.text and (row.text, stamps[row.index].texts[row.text]) not in told
+  ]

@@ -185,7 +185,7 @@ class Talking:
       scale=rng.uniform(0.8, 1.0),
       shift=tuple(rng.uniform(-0.1, 0.1, 2)),
     )
-    drawn = drawn + rng.normal(0, 0.03, drawn.shape)
+    drawn += 0.03 * rng.standard_normal(drawn.shape, np.float32)
     video = np.zeros((self.frames, self.size, self.size, 1), np.float32)
     video[: len(drawn), ..., 0] = np.clip(drawn, 0, 1)
     return video, np.arange(self.frames) < len(drawn)
@@ -231,8 +231,13 @@ def _in_noise(
   """The sound beside pink noise, all of it no louder than full scale."""
   if decibels is None:
     return x
-  power = np.fft.rfft(rng.normal(size=x.size))
-  noise = np.fft.irfft(power / np.sqrt(np.arange(power.size) + 1), x.size)
+  # A power of two, cut: for a length with large prime factors a transform
+  # takes ten times as long.
+  length = 1 << (x.size - 1).bit_length()
+  waves = rng.standard_normal((length // 2 + 1, 2), np.float32)
+  spectrum = waves.view(np.complex64)[:, 0]
+  pink = spectrum / np.sqrt(np.arange(1, spectrum.size + 1, dtype=np.float32))
+  noise = np.fft.irfft(pink, length)[: x.size]
   wanted = np.std(x) * 10 ** (-decibels / 20)
   x = x + noise * (wanted / np.std(noise))
   return (x / max(1.0, np.abs(x).max())).astype(np.float32)
