@@ -121,15 +121,21 @@ class Run:
 
   def _save(self, state: TrainState, step: int, numbers) -> None:
     """Validates, unless numbers are given, and starts saving."""
-    if numbers is None:
-      numbers = self._validate(state)
-      if numbers:
-        self._logs.write(step, 'val', numbers)
     meta = {
       'step': step,
       'examples': step * self._config.batch_size,
       'nonfinite_steps': self._guard.count,
     }
+    if numbers is None:
+      try:
+        numbers = self._validate(state)
+      except Exception:
+        # What is wrong with an evaluator does not cost what was trained.
+        self._checkpoints.save(state, step=step, meta=meta, numbers={})
+        self._checkpoints.finish()
+        raise
+      if numbers:
+        self._logs.write(step, 'val', numbers)
     self._checkpoints.save(state, step=step, meta=meta, numbers=numbers)
     self._watchdog.feed()
     self._times.pause()

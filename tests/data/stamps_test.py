@@ -1,5 +1,6 @@
 """The stamps: splits, views and examples, on a small folder made up here."""
 
+import dataclasses
 import hashlib
 import pickle
 import re
@@ -136,6 +137,12 @@ def test_speech_view_pools_a_language_and_groups_equal_texts(stamps):
   }
   assert ('fr', 'Une chose.') in told['speech']
   assert told['unseen'] == told['speech'] - told['train'] != set()
+  # Of what is trained on, that is looked at which would be unseen, were it not.
+  held = dataclasses.replace(stamps, train_on='train')
+  both = dataclasses.replace(stamps, train_on='train_and_validation')
+  assert _names(both.source('validation', 'unseen')) == _names(
+    held.source('validation', 'unseen')
+  )
   # What was trained on, beside any split.
   seen = stamps.source('test', 'seen')
   assert _names(seen) == _names(rows)[::4]

@@ -26,6 +26,7 @@ from mmjax.train.checkpoint import Checkpoints
 from mmjax.train.config import Config
 from mmjax.train.errors import RunError, Stopped
 from mmjax.train.state import TrainState
+from mmjax.types import InputError
 
 CONFIG = mean_config.get_config()
 # Step 9 of seed 0 sees this example, no other step below 20 does.
@@ -98,6 +99,19 @@ def test_a_step_that_is_not_finite_stops_the_run_and_is_described(
   assert np.isfinite(state.params).all()
   # Noticed late: the next step had been started, and no other.
   assert [line['step'] for line in _lines(tmp_path / 'run')] == [*range(1, 9)]
+
+
+def test_what_was_trained_is_kept_when_an_evaluator_fails(run, tmp_path):
+  def broken(predict, batches, classes):
+    raise InputError('there is nothing to score')
+
+  with pytest.raises(InputError, match='nothing to score'):
+    run(evaluators={'broken': broken})
+  assert _steps(tmp_path / 'run') == [6]
+  # Mended, it goes on from there.
+  run()
+  assert _steps(tmp_path / 'run')[-1] == 20
+  assert [line['step'] for line in _lines(tmp_path / 'run')] == [*range(1, 21)]
 
 
 def test_or_it_is_skipped_and_counted_also_over_a_restart(run, rows, tmp_path):

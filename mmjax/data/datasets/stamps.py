@@ -7,8 +7,6 @@ installed, decoded once, and cached.
 
 import dataclasses
 import hashlib
-import logging
-import multiprocessing
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -42,7 +40,6 @@ WRITTEN = (
   'ro', 'pl', 'cs',
 )  # fmt: skip
 _CANVAS = 128  # pictures are cached at least this large
-_LOGGED: set = set()
 VIEWS = ('default', 'languages', 'speech', 'unseen', 'seen')
 
 
@@ -142,7 +139,6 @@ class Stamps:
     if view == 'seen':
       split = 'train'
     directory = self.prepared()
-    cached = 'test' if split == 'test' else 'train'
     stamps = self._stamps(directory, split)
     if not stamps:
       raise InputError(f'no stamp of {self.root} falls into the split {split}')
@@ -153,18 +149,22 @@ class Stamps:
     else:
       rows = list(stamps_views.speech_rows(stamps, self.spoken))
     if view == 'unseen':
-      known = self._stamps(directory, 'train')
+      # None of 'validation' is unseen where it is trained on: let it not be.
+      held = dataclasses.replace(self, train_on='train')
+      known = (held if split == 'validation' else self)._stamps(
+        directory, 'train'
+      )
       rows = stamps_views.unknown(rows, dict(stamps), known)
     elif view == 'seen':
       rows = list(rows)[::4]
-    return stamps_views.Rows(directory, cached, view, list(rows))
+    return stamps_views.Rows(directory, _cached(split), view, list(rows))
 
   def _stamps(self, directory: str, split: str) -> list[tuple[int, Stamp]]:
     """Those of a split, with their places in the cache."""
-    cached = 'test' if split == 'test' else 'train'
+    cached = stamps_cache.read_split(directory, _cached(split))
     return [
       (index, stamp)
-      for index, stamp in enumerate(stamps_cache.read_split(directory, cached))
+      for index, stamp in enumerate(cached)
       if splits.is_in(split, stamp.name, train_on=self.train_on)
     ]
 
@@ -272,23 +272,12 @@ class Stamps:
         file=os.path.join(listing.root, name),
       )
     if errors:
-      _log_skipped(listing.root, errors)
+      stamps_cache.log_skipped(listing.root, errors)
     return directory
 
 
-def _log_skipped(root: str, errors: Mapping[str, str]):
-  # Once, and not from every worker process too.
-  key = root, tuple(errors)
-  if key in _LOGGED or multiprocessing.parent_process() is not None:
-    return
-  _LOGGED.add(key)
-  shown = [f'{root}/{name} ({why})' for name, why in sorted(errors.items())]
-  if len(shown) > 10:
-    shown[10:] = [f'and {len(shown) - 10} more']
-  files = 'file' if len(errors) == 1 else 'files'
-  logging.getLogger(__name__).warning(
-    'skipped %d unreadable %s: %s', len(errors), files, '; '.join(shown)
-  )
+def _cached(split: str) -> str:
+  return 'test' if split == 'test' else 'train'
 
 
 def _hash(language: str, text: str) -> int:

@@ -11,6 +11,7 @@ import functools
 import io
 import json
 import logging
+import multiprocessing
 import os
 import pathlib
 import shutil
@@ -24,6 +25,8 @@ from jaxtyping import Int16, UInt8
 
 from mmjax.data.datasets.stamps_builder import StampsBuilder
 from mmjax.data.datasets.stamps_files import Listing
+
+_LOGGED: set = set()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -181,3 +184,19 @@ def _quiet_tfds():
       yield
   finally:
     tfds.enable_progress_bar()
+
+
+def log_skipped(root: str, errors: Mapping[str, str]) -> None:
+  """Tells of files that could not be read, once."""
+  # Once, and not from every worker process too.
+  key = root, tuple(errors)
+  if key in _LOGGED or multiprocessing.parent_process() is not None:
+    return
+  _LOGGED.add(key)
+  shown = [f'{root}/{name} ({why})' for name, why in sorted(errors.items())]
+  if len(shown) > 10:
+    shown[10:] = [f'and {len(shown) - 10} more']
+  files = 'file' if len(errors) == 1 else 'files'
+  logging.getLogger(__name__).warning(
+    'skipped %d unreadable %s: %s', len(errors), files, '; '.join(shown)
+  )
