@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from trivial import (
   Guess,
   any_of_them,
+  commonest_words,
   copy,
   first_sentence,
   first_words,
@@ -42,6 +43,7 @@ class Task(NamedTuple):
     guesses: name of a baseline -> what it would write, or the key of a number
       of the same evaluation.
     seen: the same score on what was trained on, if that is measured.
+    start: config whose run it starts from, and which of its parameters.
   """
 
   what: str
@@ -49,6 +51,7 @@ class Task(NamedTuple):
   score: str
   guesses: Mapping[str, Guess | str]
   seen: str | None = None
+  start: tuple[str, str] | None = None
 
 
 COMMONEST = {'commonest': most_frequent}
@@ -101,28 +104,32 @@ TASKS = {
   'speech_ctc': Task(
     'speech of stamps, CTC',
     'stamps_ctc',
-    'transcript/cer',
+    'unseen/cer',
     COMMONEST,
     'seen/cer',
   ),
   'speech': Task(
     'speech of stamps, encoder-decoder',
     'stamps_speech',
-    'transcript/cer',
+    'unseen/cer',
     COMMONEST,
     'seen/cer',
+    start=('stamps_ctc', 'encoders_audio'),
   ),
   'commands': Task(
     'spoken sentences, encoder-decoder',
     'talking_speech',
     'clean/wer',
-    COMMONEST,
+    {'commonest words': commonest_words},
   ),
   'lips': Task(
     'sound and lips in noise, 0 dB',
     'talking',
     'in_step_0/audio+video/wer',
-    {'sound alone': 'in_step_0/audio/wer', **COMMONEST},
+    {
+      'sound alone': 'in_step_0/audio/wer',
+      'commonest words': commonest_words,
+    },
   ),
   'digits': Task(
     'digits from words, recognised',
@@ -139,12 +146,17 @@ TASKS = {
 }
 
 
-def run(config: Config, file: Path, workdir: Path) -> dict[str, float]:
+def run(task: Task, config: Config, file: Path, runs: Path) -> dict[str, float]:
   """Numbers of the run's last evaluation; trains first where there is none."""
+  workdir = runs / task.config
   found = _last_evaluation(workdir, config.steps)
   if found is None:
     command = [sys.executable, str(ROOT / 'train.py')]
     command += ['--config', str(file), '--workdir', str(workdir)]
+    if task.start is not None:
+      other, take = task.start
+      command += ['--warm-start.workdir', str(runs / other)]
+      command += ['--warm-start.take', take]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     found = _last_evaluation(workdir, config.steps)
   if found is None:
@@ -223,7 +235,7 @@ def main() -> None:
     task = TASKS[name]
     file = ROOT / 'configs' / f'{task.config}.py'
     config, workdir = load_config(file), args.runs / task.config
-    found = run(config, file, workdir)
+    found = run(task, config, file, args.runs)
     row = {
       'baselines': baselines(task, config, found),
       'found': found[task.score],
