@@ -13,7 +13,7 @@ PAGE = Path(__file__).parents[1] / 'docs/generation.md'
 def test_its_blocks_run_one_behind_the_other():
   names = {}
   blocks = re.findall(r'^```python\n(.*?)^```', PAGE.read_text(), re.S | re.M)
-  assert len(blocks) == 4
+  assert len(blocks) == 5
   for block in blocks:
     exec(compile(block, str(PAGE), 'exec'), names)
   for name in ('found', 'drawn', 'best'):
@@ -23,3 +23,8 @@ def test_its_blocks_run_one_behind_the_other():
   lengths = names['best'].mask.sum(axis=1)
   mean = names['best'].log_p.sum(axis=1) / lengths
   np.testing.assert_allclose(names['best'].score, mean, rtol=1e-4)
+  # The conversation: what was said counts in training, and a reply is written.
+  (term,) = names['terms'].values()
+  assert term.weight == len('a cat') + 1
+  assert np.isfinite(term.loss).all()
+  assert names['reply'].tokens.shape == (1, 8)
