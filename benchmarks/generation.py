@@ -14,8 +14,9 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+import runs
 from trivial import (
   Guess,
   any_of_them,
@@ -85,7 +86,7 @@ TASKS = {
   ),
   'passages': Task(
     'questions on passages',
-    'records',
+    'passages',
     'answer/exact_match',
     {'any fact': any_of_them, **COMMONEST},
   ),
@@ -146,16 +147,18 @@ TASKS = {
 }
 
 
-def run(task: Task, config: Config, file: Path, runs: Path) -> dict[str, float]:
+def run(
+  task: Task, config: Config, file: Path, folder: Path
+) -> dict[str, float]:
   """Numbers of the run's last evaluation; trains first where there is none."""
-  workdir = runs / task.config
+  workdir = folder / task.config
   found = _last_evaluation(workdir, config.steps)
   if found is None:
     command = [sys.executable, str(ROOT / 'train.py')]
     command += ['--config', str(file), '--workdir', str(workdir)]
     if task.start is not None:
       other, take = task.start
-      command += ['--warm-start.workdir', str(runs / other)]
+      command += ['--warm-start.workdir', str(folder / other)]
       command += ['--warm-start.take', take]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     found = _last_evaluation(workdir, config.steps)
@@ -166,7 +169,7 @@ def run(task: Task, config: Config, file: Path, runs: Path) -> dict[str, float]:
 
 def minutes(workdir: Path) -> float:
   """Minutes that the steps took, waiting for data included."""
-  lines = [x for x in _lines(workdir) if x['split'] == 'train']
+  lines = runs.lines(workdir, 'train')
   steps = [0, *(line['step'] for line in lines)]
   seconds = [
     (new - old) * line['step_seconds']
@@ -203,19 +206,8 @@ def _evaluator(config: Config, name: str) -> Generation:
   raise KeyError(f'no evaluator is called {name!r}')
 
 
-def _lines(workdir: Path) -> list[dict[str, Any]]:
-  file = workdir / 'metrics.jsonl'
-  if not file.exists():
-    return []
-  return [json.loads(line) for line in file.read_text().splitlines()]
-
-
 def _last_evaluation(workdir: Path, steps: int) -> dict[str, float] | None:
-  found = [
-    line
-    for line in _lines(workdir)
-    if line['split'] == 'eval' and line['step'] == steps
-  ]
+  found = [x for x in runs.lines(workdir, 'eval') if x['step'] == steps]
   return found[-1] if found else None
 
 

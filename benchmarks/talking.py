@@ -10,6 +10,8 @@ import argparse
 import json
 from pathlib import Path
 
+import runs
+
 from mmjax.evaluators import figures
 from mmjax.types import InputError
 
@@ -28,9 +30,7 @@ CURVES = {
 
 def read(workdir: Path) -> dict[str, float]:
   """The numbers of the run's last evaluation on the test split."""
-  lines = (workdir / 'metrics.jsonl').read_text().splitlines()
-  found = [json.loads(line) for line in lines]
-  found = [line for line in found if line['split'] == 'eval']
+  found = runs.lines(workdir, 'eval')
   if not found:
     raise InputError(f'{workdir} has no evaluation of the test split')
   return found[-1]

@@ -10,7 +10,7 @@ import numpy as np
 from mmjax.data import splits
 from mmjax.data.datasets import stamps_cache
 from mmjax.data.datasets.packages import Packages
-from mmjax.data.datasets.records import Records
+from mmjax.data.datasets.passages import Passages
 from mmjax.data.datasets.stamps import Stamps
 from mmjax.data.datasets.stamps_tasks import StampsTasks
 from mmjax.data.datasets.talking import Talking
@@ -44,7 +44,7 @@ def texts(data: Any, split: str, view: str) -> list[Text]:
     case Packages():
       found = [row['package'] for row in data.source(split, view)]
       return [Text(p.line, read=p.description) for p in found]
-    case Records():
+    case Passages():
       asked = [data.ask(row, None) for row in data.source(split, view)]
       return [
         Text(x.answer, asked=x.kind, read=x.passage, among=x.values)

@@ -10,7 +10,8 @@ from mmjax.data import pipeline
 from mmjax.evaluators.binary import Binary
 from mmjax.evaluators.generation import Generation
 from mmjax.evaluators.samples import Samples
-from mmjax.train.config import load_config, to_json
+from mmjax.train.config import load_config
+from mmjax.train.plain import to_json
 from mmjax.train.program import make_program
 from mmjax.types import InputError
 
@@ -26,10 +27,10 @@ PARAMETERS = {
   'fashion': 156_042,
   'fashion_flow': 928_144,
   'motions': 73_604,
-  'records': 1_361_600,
   'recurrent': 1_149_697,
   'packages': 1_189_056,
   'parity': 60_130,
+  'passages': 1_361_600,
   'scaling': 281_911_298,
   'spam': 2_101_505,
   'stamps': 22_292_879,
@@ -59,7 +60,7 @@ ON_DATA = (
   'fashion_flow',
   'motions',
   'packages',
-  'records',
+  'passages',
   'spam',
   'stamps',
   'stamps_captions',

@@ -6,7 +6,8 @@ import jax
 import pytest
 
 from mmjax.data import pipeline
-from mmjax.train.config import load_config, to_json
+from mmjax.train.config import load_config
+from mmjax.train.plain import to_json
 from mmjax.train.state import count_parameters, make_init
 from mmjax.types import InputError
 from tests.data.sources import same_data

@@ -79,7 +79,7 @@ class ChatTemplate:
   after: Mapping[str, str] = dataclasses.field(
     default_factory=lambda: {SYSTEM: '\n', 'user': '\n', ASSISTANT: '\n'}
   )
-  """What stands behind it."""
+  """What stands behind it; nothing behind an answer that is the last."""
   begin: int | None = BEGIN
   """Id at the very beginning, if any."""
   end: int = END
@@ -119,6 +119,8 @@ class ChatTemplate:
     """
     counts = dict.fromkeys(self.placeholders, 0)
     turns = [self._turn(message, counts) for message in messages]
+    if turns and turns[-1].role == ASSISTANT:
+      turns[-1] = _answered(turns[-1])
     scene = [turn for turn in turns if turn.role == SYSTEM]
     others = [turn for turn in turns if turn.role != SYSTEM]
     first = [] if self.begin is None else [self.begin]
@@ -181,3 +183,9 @@ class ChatTemplate:
 
   def _encode(self, text: str) -> list[int]:
     return list(self.tokenizer.encode(text)) if text else []
+
+
+def _answered(turn: _Turn) -> _Turn:
+  """The turn up to the end of its answer: a prompt for it ends before that."""
+  count = max(i for i, told in enumerate(turn.answer) if told) + 1
+  return turn._replace(ids=turn.ids[:count], answer=turn.answer[:count])

@@ -109,9 +109,10 @@ def train_batches(
   rows = _Rows(dataset, 'train', 'default')
   if not len(rows):
     raise InputError(f'{type(dataset).__name__} has no training examples')
-  balanced = balance is not None and balance.key is not None
+  if balance is not None and balance.key is None:
+    balance = None
   if isinstance(dataset, Shared):
-    if balanced:
+    if balance is not None:
       raise InputError(
         'a mixture has weights of its own: leave out balance.key'
       )
@@ -121,10 +122,9 @@ def train_batches(
       {number: share for number, (_, share) in shares.items()},
       seed=seed,
     )
-  elif not balanced:
+  elif balance is None:
     order = grain.MapDataset.range(len(rows)).seed(seed).shuffle().repeat()
   else:
-    assert balance is not None
     order = balanced_order(dataset, balance, seed=seed)
   # Before the processes part, so that the draws follow the global position.
   examples = order.random_map(rows)

@@ -104,7 +104,12 @@ def learn(
 
 
 def learn_once(
-  texts: Sequence[str], cache: str, *, name: str, vocabulary: int
+  texts: Sequence[str],
+  cache: str,
+  *,
+  name: str,
+  vocabulary: int,
+  option: str = '--data.cache',
 ) -> str:
   """The file of a vocabulary, learned unless it was before from these texts.
 
@@ -113,6 +118,7 @@ def learn_once(
     cache: folder; the file stands in `subwords` below it.
     name: begins the file's name.
     vocabulary: number of ids.
+    option: that which names the folder, for the error.
 
   Raises:
     InputError: it cannot be kept, or has no room for the bytes.
@@ -127,7 +133,7 @@ def learn_once(
     except OSError as error:
       raise InputError(
         f'cannot keep a vocabulary in {cache}: {error}: name another folder '
-        'with --data.cache'
+        f'with {option}'
       ) from error
   return str(file)
 

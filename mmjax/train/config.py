@@ -285,36 +285,3 @@ def _import(path: Path) -> Any:
   except SyntaxError as error:
     raise InputError(f'{path} is not valid Python: {error}') from error
   return module
-
-
-def to_json(value: Any) -> Any:
-  """The value as plain JSON: dataclasses as dicts that name their type."""
-  if dataclasses.is_dataclass(value) and not isinstance(value, type):
-    # Linen keeps its own bookkeeping in fields of these names.
-    fields = [
-      f.name
-      for f in dataclasses.fields(value)
-      if f.name not in ('parent', 'name')
-    ]
-    return {
-      '_type': type(value).__qualname__,
-      **{name: to_json(getattr(value, name)) for name in fields},
-    }
-  if isinstance(value, Mapping):
-    return {str(k): to_json(v) for k, v in value.items()}
-  if isinstance(value, (list, tuple)):
-    return [to_json(v) for v in value]
-  if value is None or isinstance(value, (bool, int, float, str)):
-    return value
-  return getattr(value, '__qualname__', str(value))
-
-
-def differences(old: Any, new: Any, path: str = '') -> list[str]:
-  """Where two values of `to_json` differ, as `path: old -> new`."""
-  if isinstance(old, dict) and isinstance(new, dict):
-    found = []
-    for key in sorted(old.keys() | new.keys()):
-      where = f'{path}.{key}' if path else key
-      found += differences(old.get(key), new.get(key), where)
-    return found
-  return [] if old == new else [f'{path}: {old} -> {new}']

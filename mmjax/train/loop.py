@@ -10,10 +10,11 @@ import jax
 
 from mmjax.train import nonfinite, processes
 from mmjax.train.checkpoint import Checkpoints
-from mmjax.train.config import Config, differences, to_json
+from mmjax.train.config import Config
 from mmjax.train.errors import disk_errors
 from mmjax.train.evaluate import evaluate
 from mmjax.train.logs import Logs, say
+from mmjax.train.plain import differences, to_json
 from mmjax.train.program import Program, make_program
 from mmjax.train.report import draw_figures, write_report
 from mmjax.train.run import Run

@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from mmjax.train.plain import fields_of, is_object
+
 
 def same_again(default: Any, given: Any) -> Any:
   """Makes one of what was one object in `default` and is still equal.
@@ -33,28 +35,15 @@ class _Same:
       return {k: self.walk(old.get(k), value) for k, value in new.items()}
     if isinstance(old, tuple) and type(new) is tuple and len(old) == len(new):
       return tuple(map(self.walk, old, new))
-    if not _is_object(old) or type(old) is not type(new):
+    if not is_object(old) or type(old) is not type(new):
       return new
     known = self._became.get(id(old))
     if known is not None and known == new:
       return known
-    parts = {f.name: getattr(new, f.name) for f in _fields(new)}
+    parts = {f.name: getattr(new, f.name) for f in fields_of(new) if f.init}
     made = {k: self.walk(getattr(old, k), part) for k, part in parts.items()}
     if any(made[name] is not parts[name] for name in made):
       built: Any = new
       new = dataclasses.replace(built, **made)
     self._became.setdefault(id(old), new)
     return new
-
-
-def _is_object(value: Any) -> bool:
-  return dataclasses.is_dataclass(value) and not isinstance(value, type)
-
-
-def _fields(value: Any):
-  # Linen keeps its own bookkeeping in fields of these names.
-  return [
-    field
-    for field in dataclasses.fields(value)
-    if field.init and field.name not in ('parent', 'name')
-  ]

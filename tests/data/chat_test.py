@@ -34,7 +34,7 @@ def test_a_conversation_has_the_marks_of_its_roles_and_its_media():
     {'role': 'assistant', 'content': 'a cat'},
   ]
   found = CHAT(messages)
-  text = '^be kind\nU: <<<>what?\nA: a cat.\n'
+  text = '^be kind\nU: <<<>what?\nA: a cat.'
   assert spell(found.text[found.mask]) == text
   # What counts in training: the words of the answer, and that it ends.
   assert spell(found.text[found.answer]) == 'a cat.'
@@ -52,6 +52,11 @@ def test_a_reply_begins_where_the_answer_of_training_does():
   assert told.answer[count]
   assert not told.answer[:count].any()
   assert not prompt.answer.any()
+  # Nothing but the answer is behind the prompt, also to those who cut it off.
+  np.testing.assert_array_equal(told.mask & ~told.answer, prompt.mask)
+  # An answer that is not the last has something between it and what follows.
+  more = CHAT([*asked, {'role': 'assistant', 'content': 'a cat'}, *asked])
+  assert spell(more.text[more.mask]).count('a cat.\nU: ') == 1
 
 
 def test_the_oldest_messages_go_first_and_the_scene_stays():

@@ -16,7 +16,8 @@ from mmjax.models import LoRA
 from mmjax.paths import named_leaves
 from mmjax.pretrained.shapes import variable_shapes
 from mmjax.train import read_variables
-from mmjax.train.config import load_config, to_json
+from mmjax.train.config import load_config
+from mmjax.train.plain import to_json
 from mmjax.types import InputError
 from tests.data.stamps_folder import make_folder
 from tests.pretrained.tiny_clip import WORDS, write_clip

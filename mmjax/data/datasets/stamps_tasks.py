@@ -2,9 +2,7 @@
 
 import dataclasses
 import functools
-import hashlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -80,19 +78,14 @@ class StampsTasks:
         items = self.task.training(stamp)
         parts = (part for i in items for part in (i.source, i.prompt, i.answer))
         texts += dict.fromkeys(parts)
-    told = f'{self.vocabulary}\n' + '\n'.join(texts)
-    digest = hashlib.sha256(told.encode()).hexdigest()[:16]
-    name = f'stamps-{self.vocabulary}-{digest}.json'
-    file = Path(self.stamps.cache).expanduser() / 'subwords' / name
-    if not file.exists():
-      try:
-        subwords.learn(texts, file, vocabulary=self.vocabulary)
-      except OSError as error:
-        raise InputError(
-          f'cannot keep a vocabulary in {self.stamps.cache}: {error}: name '
-          'another folder with --data.stamps.cache'
-        ) from error
-    return Subwords(file=str(file), length=self.text_length)
+    file = subwords.learn_once(
+      texts,
+      self.stamps.cache,
+      name='stamps',
+      vocabulary=self.vocabulary,
+      option='--data.stamps.cache',
+    )
+    return Subwords(file=file, length=self.text_length)
 
   def source(self, split: str, view: str = 'default') -> Sequence[Example]:
     """Rows of a split.

@@ -52,7 +52,7 @@ class Folders:
     """
     self._storage, self._columns = storage, columns
     self.names = {columns.label, *(getattr(columns, kind) for kind in KINDS)}
-    found = [path for path in paths if kind_of(path)]
+    found = {path: kind for path in paths if (kind := kind_of(path))}
     if not found:
       kinds = ', '.join(s for suffixes in KINDS.values() for s in suffixes)
       raise InputError(
@@ -88,11 +88,9 @@ def kind_of(path: str) -> str | None:
   return _KIND.get(PurePosixPath(path).suffix.lower().removeprefix('.'))
 
 
-def _entries(paths: list[str], *, split: bool) -> list[_Entry]:
+def _entries(kinds: dict[str, str], *, split: bool) -> list[_Entry]:
   found: dict[str, _Entry] = {}
-  for path in sorted(paths):
-    kind = kind_of(path)
-    assert kind is not None
+  for path, kind in sorted(kinds.items()):
     parts = path.split('/')
     part = parts.pop(0) if split else None
     label = clean(parts[0]) if len(parts) > 1 else None

@@ -77,7 +77,7 @@ class Manifest:
     start, end, line = self._places[row].tolist()
     try:
       text = self._blob[start:end].decode('utf-8')
-      cells = self._csv(text) if self._header else _json(text)
+      cells = self._csv(text, self._header) if self._header else _json(text)
     except UnicodeDecodeError as error:
       raise self._error('this line is not UTF-8', line) from error
     except (ValueError, csv.Error, RecursionError) as error:
@@ -120,18 +120,15 @@ class Manifest:
       found[name] = clean(cell) if isinstance(cell, str) else cell
     return found
 
-  def _csv(self, text: str) -> dict[str, str]:
+  def _csv(self, text: str, header: list[str]) -> dict[str, str]:
     reader = csv.reader(
       io.StringIO(text), delimiter=self._delimiter, strict=True
     )
     rows = list(reader)
-    assert self._header is not None
-    if len(rows) != 1 or len(rows[0]) != len(self._header):
+    if len(rows) != 1 or len(rows[0]) != len(header):
       count = len(rows[0]) if len(rows) == 1 else 'broken'
-      raise ValueError(
-        f'this row has {count} cells, the header {len(self._header)}'
-      )
-    return dict(zip(self._header, rows[0], strict=True))
+      raise ValueError(f'this row has {count} cells, the header {len(header)}')
+    return dict(zip(header, rows[0], strict=True))
 
   def _read_header(self) -> list[tuple[int, int, int]]:
     """Reads the names of the columns; returns where the rows are."""

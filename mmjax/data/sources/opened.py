@@ -121,7 +121,6 @@ def open_source(
   if not chosen:
     return Folders(storage, paths, columns=columns)
   reader = _reader(chosen[0])
-  assert reader is not None
   given: dict[str, Any] = {'columns': columns}
   if reader is not Tar:
     given['files'] = Storage(files) if files else storage
@@ -219,7 +218,7 @@ def label_of(record: Record, columns: Columns) -> Any:
     return label if label is ... else None
   if isinstance(label, bool) or not isinstance(label, (str, int)):
     # What a table has read as a number with a point.
-    if isinstance(label, float) and label == int(label):
+    if isinstance(label, float) and label.is_integer():
       return str(int(label))
     if not isinstance(label, bool):
       raise record.error(f'label {label!r} is neither a word nor an integer')
@@ -227,9 +226,8 @@ def label_of(record: Record, columns: Columns) -> Any:
 
 
 def _split(record: Record) -> str | None:
-  if is_missing(record.split):
+  if record.split is None or is_missing(record.split):
     return None
-  assert record.split is not None
   found = splits.known(record.split)
   if found is None:
     raise record.error(

@@ -1,6 +1,6 @@
-"""Records: questions on a passage about Debian packages, answered from it."""
+"""Passages: questions on a passage about Debian packages, answered from it."""
 
-from mmjax.data.datasets.records import AnswerTokenizer, Records
+from mmjax.data.datasets.passages import AnswerTokenizer, Passages
 from mmjax.decoders import Greedy, Pointer, TextDecoder, Write
 from mmjax.encoders.text import TextTransformer
 from mmjax.evaluators.generation import Generation
@@ -17,7 +17,7 @@ END = 2
 
 def get_config() -> Config:
   # To tune something, hold the validation split out: --data.train-on train.
-  data = Records(train_on='train_and_validation')
+  data = Passages(train_on='train_and_validation')
   small = {
     'width': 128,
     'heads': 4,
@@ -42,7 +42,7 @@ def get_config() -> Config:
       'answer': Generation(
         decode=Write(decoding=write),
         scores=(answers,),
-        tokenizer=AnswerTokenizer(records=data),
+        tokenizer=AnswerTokenizer(passages=data),
         name='answer',
       )
     },

@@ -17,7 +17,7 @@ from jaxtyping import Int
 from mmjax.data import splits, subwords
 from mmjax.data.dataset import SPLITS, Example, check_name
 from mmjax.data.datasets import apt
-from mmjax.data.datasets.records_phrases import KINDS, QUESTIONS, STATEMENTS
+from mmjax.data.datasets.passages_phrases import KINDS, QUESTIONS, STATEMENTS
 from mmjax.data.subwords import Subwords
 from mmjax.types import InputError
 
@@ -51,7 +51,7 @@ class Asked(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Records:
+class Passages:
   """The data set.
 
   A passage tells the same kinds of facts of a few packages, in any order and
@@ -113,7 +113,7 @@ class Records:
       for line in _statements(record)
     ]
     file = subwords.learn_once(
-      texts, self.cache, name='records', vocabulary=self.vocabulary
+      texts, self.cache, name='passages', vocabulary=self.vocabulary
     )
     return Subwords(file=file, length=self.answer_length)
 
@@ -123,8 +123,8 @@ class Records:
     Raises:
       InputError: there is no such split or view, or no index.
     """
-    check_name('split of records', split, SPLITS)
-    check_name('view of records', view, ('default',))
+    check_name('split of passages', split, SPLITS)
+    check_name('view of passages', view, ('default',))
     records = self._records(split, train_on=self.train_on)
     asked = records
     if split != 'train':
@@ -205,12 +205,12 @@ class Records:
 class AnswerTokenizer:
   """Decodes answers; nothing is read or learned before it is asked to."""
 
-  records: Records = Records()
+  passages: Passages = Passages()
   """The data set."""
 
   def decode(self, ids: Int[np.ndarray, ' t']) -> str:
     """Text up to the first end token."""
-    return self.records.tokenizer.decode(ids).strip()
+    return self.passages.tokenizer.decode(ids).strip()
 
 
 def parse(lines: Iterator[str]) -> Iterator[Record]:
@@ -233,13 +233,14 @@ _ALWAYS = frozenset({'section', 'version', 'maintainer', 'summary'})
 
 def _facts(fields: Mapping[str, str]) -> dict[str, str]:
   """What can be asked for, shortened to what an answer would be."""
+  size = fields.get('Installed-Size')
   first = re.split(r'[ ,|:(]', fields.get('Depends', ''))[0]
   found = {
     'section': fields.get('Section'),
     'version': fields.get('Version'),
     'maintainer': fields.get('Maintainer', '').partition(' <')[0],
     'homepage': fields.get('Homepage', '').rstrip('/'),
-    'size': f'{fields.get("Installed-Size", "")} kB'.strip().removeprefix('kB'),
+    'size': f'{size} kB' if size else None,
     'needs': first,
     'summary': fields.get('Description', '').strip(),
   }

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from mmjax.data import splits
-from mmjax.data.datasets import records
-from mmjax.data.datasets.records import AnswerTokenizer, Records, parse
-from mmjax.data.datasets.records_phrases import KINDS, QUESTIONS, STATEMENTS
+from mmjax.data.datasets import passages
+from mmjax.data.datasets.passages import AnswerTokenizer, Passages, parse
+from mmjax.data.datasets.passages_phrases import KINDS, QUESTIONS, STATEMENTS
 from mmjax.types import InputError
 
 INDEX = """Package: zebra
@@ -37,7 +37,7 @@ def data(tmp_path_factory):
     )
     text += f'Installed-Size: 1{i}\n\n' if i % 3 else '\n'
   (folder / 'some_main_binary-amd64_Packages').write_text(text)
-  return Records(root=str(folder), cache=str(folder / 'c'), vocabulary=400)
+  return Passages(root=str(folder), cache=str(folder / 'c'), vocabulary=400)
 
 
 def test_an_index_is_parsed():
@@ -92,7 +92,7 @@ def test_all_packages_of_a_passage_are_of_one_split(data):
 def test_arrays_are_what_was_asked(data):
   example = data.source('test')[0]
   asked, arrays = data.ask(example, None), data.prepare(example, None)
-  words = AnswerTokenizer(records=data)
+  words = AnswerTokenizer(passages=data)
   assert words.decode(arrays['text']) == asked.answer
   document = words.decode(arrays['document']).replace('\n ', '\n')
   assert document == f'{asked.question}\n{asked.passage}'[: len(document)]
@@ -109,11 +109,11 @@ def _has(ids, part):
 
 def test_bad_input_says_what_to_do(tmp_path, data):
   with pytest.raises(InputError, match='run `apt-get update`'):
-    Records(root=str(tmp_path)).check()
-  with pytest.raises(InputError, match="no view of records 'unseen'"):
+    Passages(root=str(tmp_path)).check()
+  with pytest.raises(InputError, match="no view of passages 'unseen'"):
     data.source('test', 'unseen')
   with pytest.raises(InputError, match='facts 0 is below 1'):
-    Records(facts=0)
+    Passages(facts=0)
   (tmp_path / 'a_binary-amd64_Packages').write_text('nothing\n')
   with pytest.raises(InputError, match='no package is described'):
-    records._read(records.apt.files(str(tmp_path), '*_Packages', hint=''))
+    passages._read(passages.apt.files(str(tmp_path), '*_Packages', hint=''))
