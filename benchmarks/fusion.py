@@ -24,13 +24,13 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from zoo import Way, vary, zoo
 
 from mmjax.data import pipeline
 from mmjax.main import keep_compiled
 from mmjax.train.config import Config, load_config
 from mmjax.train.loop import evaluate_last, train
 from mmjax.train.program import make_program
+from zoo import Way, vary, zoo
 
 ROOT = Path(__file__).parents[1]
 TURNS = 20

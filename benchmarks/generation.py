@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import runs
+from mmjax.evaluators.generation import Generation
+from mmjax.train.config import Config, load_config
 from trivial import (
   Guess,
   any_of_them,
@@ -27,9 +29,6 @@ from trivial import (
   most_frequent,
   texts,
 )
-
-from mmjax.evaluators.generation import Generation
-from mmjax.train.config import Config, load_config
 
 ROOT = Path(__file__).parents[1]
 

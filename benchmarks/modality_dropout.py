@@ -16,10 +16,10 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from zoo import Way, vary
 
 from mmjax.train.config import Config, load_config
 from mmjax.train.loop import train
+from zoo import Way, vary
 
 ROOT = Path(__file__).parents[1]
 

@@ -17,13 +17,13 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from zoo import zoo
 
 from mmjax import encoders
 from mmjax.layers import LogMel, TextDoor
 from mmjax.train.config import load_config
 from mmjax.train.flops import count_flops
 from mmjax.types import Tokens
+from zoo import zoo
 
 EXAMPLES = 8
 TRANSFORMER: dict[str, Any] = {'width': 192, 'depth': 4, 'heads': 3}

@@ -11,7 +11,6 @@ import json
 from pathlib import Path
 
 import runs
-
 from mmjax.evaluators import figures
 from mmjax.types import InputError
 
