@@ -12,10 +12,23 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Shaped
+from jaxtyping import Array, Float, Shaped
+
+Axis = str | tuple[str, ...] | None
+"""A mapped axis over devices, or several that are counted as one; or none."""
 
 
-def psum(tree: Any, axis_name: str | None) -> Any:
+def devices(axis_name: Axis) -> int:
+  """How many devices are on a mapped axis; one without an axis."""
+  return 1 if axis_name is None else jax.lax.axis_size(axis_name)
+
+
+def device(axis_name: Axis) -> Array:
+  """Which of them this one is."""
+  return jnp.int32(0) if axis_name is None else jax.lax.axis_index(axis_name)
+
+
+def psum(tree: Any, axis_name: Axis) -> Any:
   """Adds up over the devices of a mapped axis; identity without one.
 
   All leaves of a dtype are sent together, for the sake of slow networks.
@@ -35,9 +48,7 @@ def psum(tree: Any, axis_name: str | None) -> Any:
   return jax.tree.unflatten(structure, found)
 
 
-def gather(
-  x: Shaped[Array, 'b *d'], axis_name: str | None
-) -> Shaped[Array, 'n *d']:
+def gather(x: Shaped[Array, 'b *d'], axis_name: Axis) -> Shaped[Array, 'n *d']:
   """The rows of all devices of a mapped axis; identity without one.
 
   The gradient of a row is summed over the devices that have used it.
@@ -49,7 +60,21 @@ def gather(
   return jax.lax.all_gather(x, axis_name, tiled=True)
 
 
-def _sum(x: Shaped[Array, ' n'], *, axis_name: str) -> Shaped[Array, ' n']:
+def scatter_sum(
+  x: Float[Array, 'n *d'], axis_name: Axis
+) -> Float[Array, 'b *d']:
+  """Adds up over devices what `gather` would give to each, and gives each the
+  rows that are its own; identity without an axis.
+  """
+  if axis_name is None:
+    return x
+  parts = x.reshape(devices(axis_name), -1, *x.shape[1:])
+  return jax.lax.all_to_all(parts, axis_name, 0, 0).sum(axis=0)
+
+
+def _sum(
+  x: Shaped[Array, ' n'], *, axis_name: str | tuple[str, ...]
+) -> Shaped[Array, ' n']:
   count = jax.lax.axis_size(axis_name)
   # Each device adds up a part: as little to send as in a ring.
   parts = jnp.pad(x, (0, -x.size % count)).reshape(count, -1)
@@ -58,18 +83,18 @@ def _sum(x: Shaped[Array, ' n'], *, axis_name: str) -> Shaped[Array, ' n']:
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(1,))
-def _gather(x: Array, axis_name: str) -> Array:
+def _gather(x: Array, axis_name: str | tuple[str, ...]) -> Array:
   return jax.lax.all_gather(x, axis_name, tiled=True)
 
 
-def _gather_forward(x: Array, axis_name: str) -> tuple[Array, None]:
+def _gather_forward(
+  x: Array, axis_name: str | tuple[str, ...]
+) -> tuple[Array, None]:
   return _gather(x, axis_name), None
 
 
-def _gather_backward(axis_name: str, _: None, slope: Array) -> tuple[Array]:
-  count = jax.lax.axis_size(axis_name)
-  slopes = slope.reshape(count, -1, *slope.shape[1:])
-  return (jax.lax.all_to_all(slopes, axis_name, 0, 0).sum(axis=0),)
+def _gather_backward(axis_name: Axis, _: None, slope: Array) -> tuple[Array]:
+  return (scatter_sum(slope, axis_name),)
 
 
 _gather.defvjp(_gather_forward, _gather_backward)

@@ -12,14 +12,21 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from mmjax.collectives import gather
+from mmjax.collectives import Axis, device, gather
 from mmjax.masking import present
+from mmjax.objectives.tiles import (
+  LOGSUMEXP,
+  SOFTPLUS,
+  Reduction,
+  Side,
+  own_and_negatives,
+)
 from mmjax.types import Batch, Outputs, Term
 
 Pairs = tuple[tuple[str, str], ...]
 
 
-class _Side(NamedTuple):
+class _Compared(NamedTuple):
   """What a local row is compared with: all columns of the global batch."""
 
   similarity: Float[Array, 'b columns']
@@ -32,18 +39,16 @@ def _compare(
   columns: Float[Array, 'b d'],
   real: Bool[Array, ' b'],
   same: Array | None,
-  axis_name: str | None,
-) -> _Side:
+  axis_name: Axis,
+) -> _Compared:
   all_columns = gather(columns, axis_name)
-  first = 0
-  if axis_name is not None:
-    first = jax.lax.axis_index(axis_name) * len(rows)
+  first = device(axis_name) * len(rows)
   places = jnp.arange(len(all_columns))
   own = places[None] == (first + jnp.arange(len(rows)))[:, None]
   allowed = jnp.broadcast_to(gather(real, axis_name)[None], own.shape)
   if same is not None:
     allowed = allowed & (same[:, None] != gather(same, axis_name)[None])
-  return _Side(rows @ all_columns.T, own, allowed | own)
+  return _Compared(rows @ all_columns.T, own, allowed | own)
 
 
 def _pair(outputs: Outputs, batch: Batch, pair: tuple[str, str]):
@@ -62,6 +67,36 @@ def _pair(outputs: Outputs, batch: Batch, pair: tuple[str, str]):
   return embeddings[left], embeddings[right], real, weight
 
 
+def _check_tile(tile: int | None):
+  if tile is not None and tile < 1:
+    raise ValueError(f'tile {tile} is below 1')
+
+
+def _reduce(
+  reduction: Reduction,
+  tile: int,
+  rows: Float[Array, 'b d'],
+  columns: Float[Array, 'b d'],
+  real: Bool[Array, ' b'],
+  same: Array | None,
+  axis_name: Axis,
+  scale: Float[Array, ''],
+  bias: Float[Array, ''],
+) -> tuple[Float[Array, ' b'], Float[Array, ' b']]:
+  """Each row's own logit, and its negatives' reduced, a tile at a time."""
+  if same is None:  # Nothing is in a group with another.
+    same = device(axis_name) * len(rows) + jnp.arange(len(rows))
+  return own_and_negatives(
+    reduction,
+    tile,
+    axis_name,
+    Side(rows, same, real),
+    Side(columns, same, real),
+    scale,
+    bias,
+  )
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Contrastive:
   """InfoNCE in both directions, for each of several pairs of modalities.
@@ -77,9 +112,21 @@ class Contrastive:
   """Factor of this objective in the total."""
   same: str | None = None
   """Batch key; examples with equal values are not each other's negatives."""
+  tile: int | None = None
+  """Side of the tiles that the matrix of similarities is computed in, and again
+  for the gradient: memory for one of them at a time, at the price of a third
+  more products. The whole matrix if None."""
+
+  def __post_init__(self):
+    _check_tile(self.tile)
+
+  @property
+  def by_device(self) -> bool:
+    """Whether it runs on each device's rows, and fetches what others have."""
+    return self.tile is not None
 
   def __call__(
-    self, outputs: Outputs, batch: Batch, *, axis_name: str | None = None
+    self, outputs: Outputs, batch: Batch, *, axis_name: Axis = None
   ) -> dict[str, Term]:
     """Computes the mean of both cross-entropies, a term for each pair.
 
@@ -94,6 +141,19 @@ class Contrastive:
 
       def cross_entropy(name, rows, columns, real=real):
         scale = shared.get('logit_scales', {}).get(name, shared['logit_scale'])
+        if self.tile is not None:
+          own, others = _reduce(
+            LOGSUMEXP,
+            self.tile,
+            rows,
+            columns,
+            real,
+            same,
+            axis_name,
+            scale,
+            jnp.zeros_like(scale),
+          )
+          return jax.nn.softplus(others - own)
         side = _compare(rows, columns, real, same, axis_name)
         logits = jnp.where(side.allowed, scale * side.similarity, -jnp.inf)
         own = jnp.where(side.own, scale * side.similarity, 0.0).sum(axis=1)
@@ -120,9 +180,21 @@ class Sigmoid:
   """Factor of this objective in the total."""
   same: str | None = None
   """Batch key; examples with equal values are not each other's negatives."""
+  tile: int | None = None
+  """Side of the tiles that the matrix of similarities is computed in, and again
+  for the gradient: memory for one of them at a time, at the price of a third
+  more products. The whole matrix if None."""
+
+  def __post_init__(self):
+    _check_tile(self.tile)
+
+  @property
+  def by_device(self) -> bool:
+    """Whether it runs on each device's rows, and fetches what others have."""
+    return self.tile is not None
 
   def __call__(
-    self, outputs: Outputs, batch: Batch, *, axis_name: str | None = None
+    self, outputs: Outputs, batch: Batch, *, axis_name: Axis = None
   ) -> dict[str, Term]:
     """Computes the sum of each row's binary losses, a term for each pair.
 
@@ -134,9 +206,16 @@ class Sigmoid:
     terms = {}
     for pair in self.pairs:
       left, right, real, weight = _pair(outputs, batch, pair)
-      side = _compare(left, right, real, same, axis_name)
-      logits = shared['logit_scale'] * side.similarity + shared['logit_bias']
-      losses = jax.nn.softplus(jnp.where(side.own, -logits, logits))
-      loss = jnp.where(side.allowed, losses, 0.0).sum(axis=1)
+      scale, bias = shared['logit_scale'], shared['logit_bias']
+      if self.tile is not None:
+        own, others = _reduce(
+          SOFTPLUS, self.tile, left, right, real, same, axis_name, scale, bias
+        )
+        loss = jax.nn.softplus(-own) + others
+      else:
+        side = _compare(left, right, real, same, axis_name)
+        logits = scale * side.similarity + bias
+        losses = jax.nn.softplus(jnp.where(side.own, -logits, logits))
+        loss = jnp.where(side.allowed, losses, 0.0).sum(axis=1)
       terms['_'.join(pair)] = Term(loss, weight)
     return terms

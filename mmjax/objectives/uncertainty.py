@@ -5,6 +5,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from mmjax.collectives import Axis
 from mmjax.masking import full_precision
 from mmjax.types import Batch, Outputs, Term
 
@@ -28,8 +29,13 @@ class Uncertainty:
   weight: float = 1.0
   """Factor of this objective in the total; it acts on `s / 2`, too."""
 
+  @property
+  def by_device(self) -> bool:
+    """Whether the objective works on each device's own rows."""
+    return getattr(self.objective, 'by_device', False)
+
   def __call__(
-    self, outputs: Outputs, batch: Batch, *, axis_name: str | None = None
+    self, outputs: Outputs, batch: Batch, *, axis_name: Axis = None
   ) -> dict[str, Term]:
     """Computes the objective's terms, weighted.
 

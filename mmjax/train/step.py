@@ -20,6 +20,7 @@ from jaxtyping import Array, Float, Int, Key, PRNGKeyArray
 from mmjax.collectives import psum
 from mmjax.metrics import Ratio, weighted
 from mmjax.train import activations, differentiate, dropout
+from mmjax.train.by_device import over_devices
 from mmjax.train.state import TrainState, cast
 from mmjax.types import Batch, Outputs, Term
 
@@ -32,7 +33,11 @@ _TOO_LARGE = ('tokens', 'fused')
 
 @runtime_checkable
 class Objective(Protocol):
-  """A frozen dataclass that turns outputs into terms of the loss."""
+  """A frozen dataclass that turns outputs into terms of the loss.
+
+  One with a property `by_device` that is True runs on each device's rows, with
+  an `axis_name`, in the global view, too.
+  """
 
   @property
   def weight(self) -> float:
@@ -73,7 +78,8 @@ def make_train_step(
       `fused`.
     tx: the optimiser.
     axis_name: the mapped axis over devices; None for the global view.
-    mesh: in the global view: keeps activations on it split by example.
+    mesh: in the global view: keeps activations on it split by example, and
+      runs objectives that ask for it on each of its devices.
     augment: functions of the batch and a key for each example, applied in
       order before the model.
     regularizer: function of the parameters, added to the loss once.
@@ -93,7 +99,10 @@ def make_train_step(
   def loss(outputs: Outputs, batch: Batch):
     total, metrics = jnp.zeros(()), {}
     for name, objective in objectives.items():
-      terms = objective(outputs, batch, axis_name=axis_name)
+      if axis_name is None and getattr(objective, 'by_device', False):
+        terms = over_devices(objective, outputs, batch, mesh)
+      else:
+        terms = objective(outputs, batch, axis_name=axis_name)
       for key, term in terms.items():
         local = weighted(term.loss, term.weight)
         count = jax.lax.stop_gradient(psum(local.count, axis_name))

@@ -77,6 +77,7 @@ def test_loss_is_that_of_the_batch_without_what_is_absent(rng, kind, same):
   np.testing.assert_array_equal(term.weight, weight)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('kind', [Contrastive, Sigmoid])
 def test_negatives_come_from_all_devices_and_so_do_gradients(rng, kind):
   outputs, batch = _case(rng)

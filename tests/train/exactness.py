@@ -80,6 +80,10 @@ OBJECTIVES: Mapping[str, Any] = {
   'sigmoid': Classification(kind='sigmoid', target='tags'),
   'contrastive': Contrastive(pairs=PAIRS, same='label', weight=0.5),
   'pairwise sigmoid': Sigmoid(pairs=PAIRS, weight=0.1),
+  'contrastive in tiles': Contrastive(
+    pairs=PAIRS, same='label', weight=0.4, tile=8
+  ),
+  'pairwise sigmoid in tiles': Sigmoid(pairs=PAIRS, weight=0.2, tile=2),
   'focal': Classification(focusing=2.0, class_weights=(0.5, 1.0, 2.0, 0.0)),
   'regression': Regression(kind='huber'),
   'ordinal': Ordinal(),
@@ -102,6 +106,10 @@ class Chosen:
   @property
   def weight(self):
     return OBJECTIVES[self.name].weight
+
+  @property
+  def by_device(self):
+    return getattr(OBJECTIVES[self.name], 'by_device', False)
 
   def __call__(self, outputs, batch, *, axis_name=None):
     terms = OBJECTIVES[self.name](outputs, batch, axis_name=axis_name)
