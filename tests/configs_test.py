@@ -73,8 +73,10 @@ ON_DATA = (
   'talking_speech',
   'vowels',
 )
+# Each is traced whole; one is enough to see that configs are.
+QUICK = ('digits', 'parity')
 NAMES = [
-  pytest.param(name, marks=pytest.mark.slow if name in ON_DATA else ())
+  pytest.param(name, marks=() if name in QUICK else pytest.mark.slow)
   for name in PARAMETERS
 ]
 ENCODERS = {

@@ -108,6 +108,7 @@ def test_processes_share_one_global_order(count, start):
   _assert_same(whole, [_together(part) for part in zip(*parts, strict=True)])
 
 
+@pytest.mark.slow
 def test_workers_give_the_same_bits_and_end():
   threads = _take(train_batches(Numbers(), batch_size=4, seed=3), 9)
   with train_batches(Numbers(), batch_size=4, seed=3, workers=2) as batches:
@@ -172,7 +173,9 @@ def test_evaluation_reads_another_view_and_in_workers():
   assert not multiprocessing.active_children()
 
 
-@pytest.mark.parametrize('workers', [0, 1])
+@pytest.mark.parametrize(
+  'workers', [0, pytest.param(1, marks=pytest.mark.slow)]
+)
 def test_a_bad_record_is_raised_as_it_is(workers):
   data = Numbers(bad=(7,))
   batches = train_batches(data, batch_size=22, seed=0, workers=workers)
@@ -183,7 +186,9 @@ def test_a_bad_record_is_raised_as_it_is(workers):
     list(eval_batches(data, 'test', batch_size=4, workers=workers))
 
 
-@pytest.mark.parametrize('workers', [0, 1])
+@pytest.mark.parametrize(
+  'workers', [0, pytest.param(1, marks=pytest.mark.slow)]
+)
 def test_a_bad_record_is_skipped_counted_and_logged_once(workers, caplog):
   # Row 0 too: it can't be the one that tells the shapes.
   bad = (0, 7 + workers)

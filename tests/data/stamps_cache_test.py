@@ -109,6 +109,7 @@ print(len(rows), sum(map(len, clips)), 'tensorflow' in sys.modules)
 """
 
 
+@pytest.mark.slow
 def test_killed_then_prepared_by_two_processes_without_tensorflow(tmp_path):
   folder, cache = make_folder(tmp_path / 'root'), tmp_path / 'cache'
 

@@ -144,6 +144,7 @@ def test_a_batch_writes_what_its_examples_write_alone():
   assert len({tuple(row) for row in np.asarray(found.tokens).tolist()}) > 1
 
 
+@pytest.mark.slow
 def test_a_stream_gives_the_same_in_pieces():
   model, variables, batch = _case('prefix')
   way = Sample(length=LENGTH)

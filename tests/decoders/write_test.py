@@ -60,6 +60,7 @@ def test_what_is_given_is_continued(case):
   np.testing.assert_array_equal(again['tokens'], found['tokens'])
 
 
+@pytest.mark.slow
 def test_without_an_answer_the_first_token_is_given(case):
   search = BeamSearch(beams=2, length=3, stop=(2,))
   variables, batch = case
@@ -72,6 +73,7 @@ def test_without_an_answer_the_first_token_is_given(case):
   np.testing.assert_array_equal(found['mask'], want.mask)
 
 
+@pytest.mark.slow
 def test_an_example_draws_by_its_index(case):
   variables, batch = case
   run = Write(decoding=Sample(length=6), seed=3)
@@ -83,6 +85,7 @@ def test_an_example_draws_by_its_index(case):
   assert (found[0] != found[1]).any()
 
 
+@pytest.mark.slow
 def test_with_lora_it_writes_what_the_merged_model_does(case):
   variables, batch = case
   lora = LoRA(model=MODEL, kernels=('/(query|up)/kernel$',), rank=2, alpha=4.0)

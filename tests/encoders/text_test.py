@@ -1,6 +1,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from mmjax.encoders.text import TextTransformer
 from mmjax.layers import NoPositions, Rotary, Style
@@ -43,6 +44,7 @@ def test_a_window_hides_what_is_long_past():
   np.testing.assert_array_equal(seen, np.isin(np.arange(8), [3, 4, 5]))
 
 
+@pytest.mark.slow
 def test_rotary_positions_tell_the_order():
   style = Style(rotary=Rotary(), head_width=6, kv_heads=1)
   encoder = TextTransformer(

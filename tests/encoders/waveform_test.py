@@ -17,6 +17,7 @@ ENCODER = WaveformTransformer(
 )
 
 
+@pytest.mark.slow
 def test_spans_of_so_many_frames_are_hidden(rng):
   audio = jnp.asarray(rng.normal(size=(2, 4_002)), jnp.float32)
   mask = jnp.ones(audio.shape, bool)

@@ -79,6 +79,7 @@ def test_bottleneck(rng, random_params):
     check(got, row, norm(whole, p['norm']))
 
 
+@pytest.mark.slow
 def test_perceiver(rng, random_params):
   tokens = make_tokens(rng)
   module = fusion.Perceiver(depth=2, latents=3, **SMALL)

@@ -44,7 +44,9 @@ def test_features_are_those_of_the_definition(rng):
 
 
 @pytest.mark.parametrize('poison', [0.0, 1e4, np.nan])
-@pytest.mark.parametrize('length', [None, 5, 30])
+@pytest.mark.parametrize(
+  'length', [5, *(pytest.param(x, marks=pytest.mark.slow) for x in (None, 30))]
+)
 def test_padding_changes_neither_features_nor_gradient(rng, poison, length):
   samples, count = 3_200, 2_000
   wave = rng.normal(size=(2, samples)).astype(np.float32)

@@ -54,11 +54,16 @@ def _close(got, want):
 @pytest.mark.parametrize(
   ('scan', 'remat'),
   [
-    (True, 'none'),
     (True, 'projections'),
-    (True, 'full'),
-    (False, 'projections'),
-    (False, 'full'),
+    *(
+      pytest.param(*way, marks=pytest.mark.slow)
+      for way in (
+        (True, 'none'),
+        (True, 'full'),
+        (False, 'projections'),
+        (False, 'full'),
+      )
+    ),
   ],
 )
 def test_another_way_to_compile_gives_the_same_outputs_and_gradients(
@@ -167,6 +172,7 @@ def _by_example(index, seen):
   return dropout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('remat', ['none', 'full'])
 def test_dropout_keyed_by_example_works_inside_loop_and_recomputation(
   rng, random_params, remat

@@ -101,6 +101,7 @@ def logits(params, batch):
   return np.asarray(_run()({'params': params}, batch)['logits']['logits'])
 
 
+@pytest.mark.slow
 def test_placeholders_are_read_as_the_projected_tokens(params, batch):
   """The same as the language model alone on the vectors put in by hand."""
   listen = jax.jit(functools.partial(MODEL.apply, method='listen'))
@@ -176,6 +177,7 @@ def test_each_picture_is_read_where_it_stands(params, batch):
   np.testing.assert_array_equal(got[1:], want[1:])
 
 
+@pytest.mark.slow
 def test_it_writes_what_the_whole_conversation_at_once_would_say(params, rng):
   rows = [
     conversation('image', answer=None),

@@ -29,6 +29,7 @@ def test_logits_are_products_with_the_rows_of_a_table(random_params, head):
   np.testing.assert_allclose(got['logits']['logits'], want, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_shared_table_learns_from_both_of_its_ends(random_params):
   model = LanguageModel(encoders={'text': ENCODER})
   params = random_params(model, BATCH)

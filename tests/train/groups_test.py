@@ -53,6 +53,7 @@ def _updates(params, gradients, **groups):
   return named_leaves(update(gradients, params)), state
 
 
+@pytest.mark.slow
 def test_updates_are_multiplied_each_by_its_factor(rng, params):
   gradients = _gradients(rng, params)
   # Layers keep their place in the stack when those above are frozen.

@@ -52,6 +52,7 @@ def run(workdir, *options):
   return found, done.stderr
 
 
+@pytest.mark.slow
 def test_plan_for_pretended_cpus(tmp_path):
   options = '--plan cpu:8 --mesh.fsdp 8 --fsdp-min-size 64 --batch-size 64'
   found, said = run(tmp_path / 'w', *options.split())

@@ -78,6 +78,7 @@ def _gradient(before, after):
   return jax.tree.map(lambda a, b: np.asarray(a - b), before, after)
 
 
+@pytest.mark.slow
 def test_mapped_over_devices_the_step_is_the_global_one(rng, random_params):
   batch = _batch(rng)
   params = random_params(MODEL, batch)

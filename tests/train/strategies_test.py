@@ -30,6 +30,7 @@ def test_whole_runs_log_and_end_the_same(tmp_path, monkeypatch):
   assert found['pmap, two processes']['loss'] == 0
 
 
+@pytest.mark.slow
 def test_float64_is_float64_everywhere():
   config = load_config(
     CONFIG, ['--compute-dtype', 'float64', '--ema-decay', '0.9']

@@ -2,6 +2,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 HANG = """
 import time
 from mmjax.train.watchdog import Watchdog
@@ -21,6 +23,7 @@ with Watchdog(2.0) as watchdog:
 """
 
 
+@pytest.mark.slow
 def test_a_process_that_hangs_ends_and_says_where():
   start = time.monotonic()
   done = subprocess.run(
