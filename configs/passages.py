@@ -42,6 +42,7 @@ def get_config() -> Config:
       'answer': Generation(
         decode=Write(decoding=write),
         scores=(answers,),
+        by='kind',
         tokenizer=AnswerTokenizer(passages=data),
         name='answer',
       )

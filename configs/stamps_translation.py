@@ -6,14 +6,14 @@ from mmjax.data.datasets.stamps import Stamps
 from mmjax.data.datasets.stamps_items import Translations
 from mmjax.data.datasets.stamps_tasks import StampsTasks, StampsTokenizer
 from mmjax.data.transforms import RandomResizedCrop
-from mmjax.decoders import BeamSearch, TextDecoder, Write
+from mmjax.decoders import BeamSearch, Pointer, TextDecoder, Write
 from mmjax.encoders.convolutional import ConvolutionalEncoder
 from mmjax.encoders.text import TextTransformer
 from mmjax.evaluators.generation import Generation
 from mmjax.evaluators.text_scores import translation
 from mmjax.fusion.single_stream import SingleStream
 from mmjax.layers.embed import ByteEmbedding, LearnedPositions
-from mmjax.models.generative import Generative
+from mmjax.models.copying import Copying
 from mmjax.objectives.next_token import NextToken
 from mmjax.train.config import Checkpointing, Config
 from mmjax.train.optimizer import AdamW
@@ -55,7 +55,10 @@ def get_config() -> Config:
   )
   return Config(
     data=data,
-    model=Generative(
+    # Names are often the same in both languages: they can be copied.
+    model=Copying(
+      source='source',
+      pointer=Pointer(width=64),
       encoders={
         'source': TextTransformer(depth=1, embed=pieces, **small),
         'image': ConvolutionalEncoder(
@@ -94,6 +97,6 @@ def get_config() -> Config:
     drop_modalities={'image': 0.4, 'source': 0.1},
     optimizer=AdamW(peak_lr=2.5e-3, weight_decay=0.05),
     batch_size=32,
-    steps=800,
-    checkpoint=Checkpointing(every=800, best=None),
+    steps=2500,
+    checkpoint=Checkpointing(every=2500, best=None),
   )

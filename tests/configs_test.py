@@ -39,7 +39,7 @@ PARAMETERS = {
   'stamps_fusion': 2_413_424,
   'stamps_questions': 1_615_040,
   'stamps_speech': 873_984,
-  'stamps_translation': 1_441_344,
+  'stamps_translation': 1_466_112,
   'talking': 455_844,
   'talking_speech': 502_272,
   'vowels': 72_777,
