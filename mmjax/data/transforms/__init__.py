@@ -1,0 +1,20 @@
+"""Augmentation on the host, of images, sounds and texts."""
+
+from mmjax.data.transforms.base import Chain, Transform
+from mmjax.data.transforms.color import ColorJitter
+from mmjax.data.transforms.erasing import RandomErasing
+from mmjax.data.transforms.motion import RandomAffine, RandomFlip
+from mmjax.data.transforms.rand_augment import RandAugment
+from mmjax.data.transforms.resize import RandomResizedCrop, Resize
+
+__all__ = [
+  'Chain',
+  'ColorJitter',
+  'RandAugment',
+  'RandomAffine',
+  'RandomErasing',
+  'RandomFlip',
+  'RandomResizedCrop',
+  'Resize',
+  'Transform',
+]
