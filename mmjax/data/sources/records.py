@@ -53,6 +53,9 @@ class Records:
   tokenizer: Any = None
   """`text -> (ids [t], mask [t])`, such as `pretrained.TokensFor`; the bytes of
   the text if None."""
+  clean_text: Any = None
+  """`text -> text` before the tokenizer, such as `transforms.CleanText`; as it
+  is if None."""
   resize: Any = None
   """What makes pictures equal in size at last, such as `pretrained.PixelsFor`;
   a square of `image_size` if None."""
@@ -204,8 +207,17 @@ class Records:
 
   def _text(self, cell: Any, rng: np.random.Generator | None):
     tokenizer = self.tokenizer or ByteTokenizer(length=self.text_length)
-    ids, mask = tokenizer('' if cell is None else arrays.text(cell))
+    ids, mask = tokenizer('' if cell is None else self.text_of(cell))
     return (ids * 0, mask & False) if cell is None else (ids, mask)
+
+  def text_of(self, cell: Any) -> str:
+    """The text in a cell, as a tokenizer is given it.
+
+    Raises:
+      RecordError: it cannot be read.
+    """
+    found = arrays.text(cell)
+    return found if self.clean_text is None else self.clean_text(found)
 
   def _audio(self, cell: Any, rng: np.random.Generator | None):
     x = np.zeros(0, np.float32)

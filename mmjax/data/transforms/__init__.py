@@ -6,9 +6,11 @@ from mmjax.data.transforms.erasing import RandomErasing
 from mmjax.data.transforms.motion import RandomAffine, RandomFlip
 from mmjax.data.transforms.rand_augment import RandAugment
 from mmjax.data.transforms.resize import RandomResizedCrop, Resize
+from mmjax.data.transforms.texts import CleanText
 
 __all__ = [
   'Chain',
+  'CleanText',
   'ColorJitter',
   'RandAugment',
   'RandomAffine',
