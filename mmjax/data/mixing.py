@@ -50,6 +50,8 @@ class Mix:
   """Of the share's distribution: 1 is uniform, less is nearer to 0 and 1."""
   rate: float = 1.0
   """Probability that an example is mixed."""
+  keep: tuple[str, ...] = ()
+  """Batch keys that stay the example's own, such as numbers of groups."""
   group: int = 8
   """Neighbours in the batch among whom partners are drawn; the number of
   examples on a device is a multiple of it."""
@@ -85,7 +87,7 @@ class Mix:
       ValueError: the batch is no multiple of `group`, or holds something that
         cannot be mixed.
     """
-    targets, known = _targets(batch, classes)
+    targets, known = _targets(batch, classes, keep=self.keep)
     draw = jax.vmap(self._draw)(keys)
     partner = self._partners(keys)
     here = _has(batch['mask'], known)
@@ -147,11 +149,14 @@ class Mix:
 
 
 def _targets(
-  batch: Batch, classes: Mapping[str, Sequence[str]]
+  batch: Batch,
+  classes: Mapping[str, Sequence[str]],
+  *,
+  keep: Sequence[str],
 ) -> tuple[dict[str, Float[Array, 'b ...']], dict[str, Bool[Array, 'b ...']]]:
   """Everything that is neither input nor ours, as floats; what is known."""
   found, known = {}, {}
-  for name in sorted(set(batch) - set(batch['mask']) - set(_OURS)):
+  for name in sorted(set(batch) - set(batch['mask']) - {*_OURS, *keep}):
     x = batch[name]
     if name in classes:
       if x.ndim == 1:
@@ -164,7 +169,8 @@ def _targets(
       raise ValueError(
         f'mix cannot mix {name!r}, {x.dtype} {list(x.shape)}: neither a '
         'modality nor a number nor one of the classes '
-        f'{", ".join(classes) or "(there are none)"}'
+        f'{", ".join(classes) or "(there are none)"}: mix.keep leaves it as it '
+        'is'
       )
   return found, known
 

@@ -1,7 +1,9 @@
 import colorsys
+import io
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from mmjax.data import transforms
 from mmjax.data.transforms.base import to_pil
@@ -82,6 +84,47 @@ def test_crop_keeps_the_asked_share_of_the_area_and_shape():
   np.testing.assert_allclose([area.min(), area.max()], [0.2, 0.5], atol=0.01)
   assert 0.5 <= ratio.min() < 0.55
   assert 1.8 < ratio.max() <= 2.0
+
+
+def test_crop_is_pillows_resize_of_the_box():
+  image = _image(90, 120)
+  for seed in range(20):
+    size = (8, 64)[seed % 2]
+    crop = transforms.RandomResizedCrop(size=size, scale=(0.05, 1.0))
+    box = crop.box(image, np.random.default_rng(seed))
+    want = Image.fromarray(image).resize(
+      (size, size), Image.Resampling.BICUBIC, box=box
+    )
+    new = crop(image, np.random.default_rng(seed))
+    np.testing.assert_array_equal(new, want)
+
+
+def test_what_pillow_does_is_the_same_of_its_images():
+  for transform in (ALL[0], ALL[1], ALL[-1]):
+    assert isinstance(transform, transforms.OfPicture)
+    for seed in range(4):
+      image = _image(40, 50)
+      want = transform(image, np.random.default_rng(seed))
+      new = transform.of_picture(
+        Image.fromarray(image), rng=np.random.default_rng(seed)
+      )
+      np.testing.assert_array_equal(np.asarray(new), want)
+
+
+def test_jpeg_is_decoded_no_finer_than_a_crop_needs():
+  file = io.BytesIO()
+  small = Image.fromarray(_image(6, 8))
+  small.resize((640, 480), Image.Resampling.BICUBIC).save(file, 'JPEG')
+  crop = transforms.RandomResizedCrop(size=32, scale=(0.2, 1.0))
+  for seed in range(8):
+    with Image.open(io.BytesIO(file.getvalue())) as image:
+      part = crop.of_picture(image, rng=np.random.default_rng(seed))
+      assert image.width <= 320
+    whole = np.asarray(Image.open(io.BytesIO(file.getvalue())))
+    want = crop(whole, np.random.default_rng(seed)).astype(int)
+    difference = np.abs(np.asarray(part) - want)
+    assert difference.mean() < 1.5
+    assert difference.max() < 20
 
 
 def test_crop_of_everything_is_the_image():

@@ -30,6 +30,21 @@ class Transform(Protocol):
     ...
 
 
+@runtime_checkable
+class OfPicture(Protocol):
+  """A transform that Pillow does, and so of its images as well.
+
+  Then none is copied to an array and back; and JPEG that is not decoded yet is
+  decoded as coarsely as will do.
+  """
+
+  def of_picture(
+    self, image: Image.Image, *, rng: np.random.Generator | None
+  ) -> Image.Image:
+    """The new image."""
+    ...
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Chain:
   """Transforms one after the other."""
@@ -65,8 +80,8 @@ def to_pil(image: np.ndarray) -> Image.Image:
 
 
 def to_array(image: Image.Image, channels: int) -> np.ndarray:
-  """The image as [h w c]."""
-  array = np.array(image)
+  """The image as [h w c], to read."""
+  array = np.asarray(image)
   return array[..., None] if channels == 1 else array
 
 

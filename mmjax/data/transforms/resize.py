@@ -32,9 +32,15 @@ class Resize:
     """The resized image; draws nothing."""
     if image.shape[:2] == (self.size, self.size):
       return image
-    side = self.size
-    new = to_pil(image).resize((side, side), Image.Resampling.BICUBIC)
-    return to_array(new, image.shape[2])
+    return to_array(self.of_picture(to_pil(image)), image.shape[2])
+
+  def of_picture(self, image: Image.Image, *, rng: Rng = None) -> Image.Image:
+    """The same, of an image of Pillow's."""
+    del rng
+    if image.size == (self.size, self.size):
+      return image
+    w, h = image.size
+    return _resized(image, (0.0, 0.0, float(w), float(h)), self.size)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -61,16 +67,26 @@ class RandomResizedCrop:
     self, image: UInt8[np.ndarray, 'h w c'], rng: np.random.Generator
   ) -> UInt8[np.ndarray, 'H W c']:
     """The resized part."""
-    new = to_pil(image).resize(
-      (self.size, self.size), Image.Resampling.BICUBIC, box=self.box(image, rng)
-    )
-    return to_array(new, image.shape[2])
+    return to_array(self.of_picture(to_pil(image), rng=rng), image.shape[2])
+
+  def of_picture(
+    self, image: Image.Image, *, rng: np.random.Generator | None
+  ) -> Image.Image:
+    """The same, of an image of Pillow's."""
+    if rng is None:
+      raise ValueError('a random part needs a generator')
+    w, h = image.size
+    return _resized(image, self._box(h, w, rng), self.size)
 
   def box(
     self, image: UInt8[np.ndarray, 'h w c'], rng: np.random.Generator
   ) -> tuple[float, float, float, float]:
     """Left, top, right and bottom of the part, in pixels."""
-    h, w = image.shape[:2]
+    return self._box(*image.shape[:2], rng)
+
+  def _box(
+    self, h: int, w: int, rng: np.random.Generator
+  ) -> tuple[float, float, float, float]:
     for _ in range(10):
       area = rng.uniform(*self.scale) * h * w
       ratio = math.exp(rng.uniform(*np.log(self.ratio)))
@@ -83,3 +99,22 @@ class RandomResizedCrop:
     width, height = min(w, h * ratio), min(h, w / ratio)
     left, top = (w - width) / 2, (h - height) / 2
     return left, top, left + width, top + height
+
+
+def _resized(
+  image: Image.Image, box: tuple[float, ...], size: int
+) -> Image.Image:
+  """A part, resized to a square."""
+  w, h = image.size
+  left, top, right, bottom = box
+  scale = min(right - left, bottom - top) / size
+  if scale >= 2:
+    # JPEG is decoded at a half, a quarter or an eighth; others stay.
+    image.draft('RGB', (math.ceil(w / scale), math.ceil(h / scale)))
+  x, y = image.width / w, image.height / h
+  part = (left * x, top * y, min(right * x, image.width))
+  return image.resize(
+    (size, size),
+    Image.Resampling.BICUBIC,
+    box=(*part, min(bottom * y, image.height)),
+  )
