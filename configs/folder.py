@@ -18,6 +18,7 @@ from mmjax.data.sources import Records
 from mmjax.data.transforms import RandomFlip, RandomResizedCrop
 from mmjax.encoders.audio import AudioSpectrogramTransformer
 from mmjax.encoders.convolutional import ConvolutionalEncoder
+from mmjax.encoders.video import VideoTransformer
 from mmjax.evaluators.classification import Classification as Accuracy
 from mmjax.fusion.concat import Concat
 from mmjax.layers.pooling import Flatten, MeanPool
@@ -60,6 +61,9 @@ def get_config(*, data: Records = YOURS) -> Config:
       mlp_ratio=2.0,
       dropout=0.1,
     ),
+    'video': VideoTransformer(
+      tubelet=(2, 16), width=128, depth=2, heads=4, mlp_ratio=2.0, dropout=0.1
+    ),
   }
   used = tuple(name for name in encoders if name in data.modalities)
   if not used:
@@ -67,7 +71,7 @@ def get_config(*, data: Records = YOURS) -> Config:
       f'{data.root} has only {", ".join(data.modalities)}: train '
       'configs/manifest.py on it'
     )
-  pools = {'image': Flatten(), 'audio': MeanPool()}
+  pools = {'image': Flatten(), 'audio': MeanPool(), 'video': MeanPool()}
   several = len(used) > 1
   return Config(
     data=data,

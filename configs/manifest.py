@@ -20,6 +20,7 @@ from mmjax.data.transforms import RandomFlip, RandomResizedCrop
 from mmjax.encoders.audio import AudioSpectrogramTransformer
 from mmjax.encoders.convolutional import ConvolutionalEncoder
 from mmjax.encoders.text import TextTransformer
+from mmjax.encoders.video import VideoTransformer
 from mmjax.evaluators.classification import Classification as Accuracy
 from mmjax.fusion.concat import Concat
 from mmjax.layers.embed import NgramEmbedding
@@ -73,9 +74,17 @@ def get_config(*, data: Records = YOURS) -> Config:
       mlp_ratio=2.0,
       dropout=0.1,
     ),
+    'video': VideoTransformer(
+      tubelet=(2, 16), width=128, depth=2, heads=4, mlp_ratio=2.0, dropout=0.1
+    ),
   }
   used = tuple(name for name in encoders if name in data.modalities)
-  pools = {'image': Flatten(), 'text': MeanPool(), 'audio': MeanPool()}
+  pools = {
+    'image': Flatten(),
+    'text': MeanPool(),
+    'audio': MeanPool(),
+    'video': MeanPool(),
+  }
   several = len(used) > 1
   # A head on each tower keeps the fusion from neglecting a slow learner.
   own = {name: f'label_{name}' for name in used} if several else {}

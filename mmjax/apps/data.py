@@ -1,4 +1,4 @@
-"""`mmjax data inspect SOURCE`: what is in a source, and what is wrong."""
+"""`mmjax data`: what is in a source and what is wrong; its vocabulary."""
 
 import argparse
 import json
@@ -12,6 +12,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from mmjax.apps import tokenizer
 from mmjax.data.sources.inspection import Inspection, inspect
 from mmjax.data.sources.records import Records
 from mmjax.data.sources.sheet import contact_sheet
@@ -61,6 +62,12 @@ def main(argv: Sequence[str]) -> int:
   command.add_argument(
     '--json', action='store_true', help='print one JSON object'
   )
+  # What is asked of it is its own business.
+  commands.add_parser(
+    'tokenizer', help='learn a vocabulary from texts', add_help=False
+  )
+  if argv[:1] == ['tokenizer']:
+    return tokenizer.main(argv[1:])
   own, rest = parser.parse_known_args(argv)
   if own.limit < 1:
     raise InputError(f'--limit {own.limit} is below 1')

@@ -2,7 +2,8 @@
 
 import io
 import os
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 import numpy as np
 import resvg_py
@@ -11,12 +12,25 @@ from PIL import Image, ImageOps
 
 from mmjax.data.errors import RecordError
 
+_ORIENTATION = 0x0112  # of EXIF
 _DPI = 96  # CSS: resvg_py's own default of 0 makes `width="400pt"` zero
 # Others, such as EPS, are programs, which Pillow would have run.
 _FORMATS = ('PNG', 'JPEG', 'WEBP', 'GIF', 'BMP', 'TIFF', 'PPM')
 
 
 def decode(
+  source: str | os.PathLike[str] | bytes, **options: Any
+) -> UInt8[np.ndarray, 'h w 3']:
+  """What `decode_pil` decodes, as an array to read.
+
+  Raises:
+    RecordError: the file is missing, is no picture, is cut off, corrupt or too
+      large.
+  """
+  return np.asarray(decode_pil(source, **options))
+
+
+def decode_pil(
   source: str | os.PathLike[str] | bytes,
   *,
   size: int | None = None,
@@ -24,7 +38,8 @@ def decode(
   svg: Literal['draw', 'refuse'] = 'draw',
   max_pixels: int | None = None,
   canvas: int | None = None,
-) -> UInt8[np.ndarray, 'h w 3']:
+  first: Callable[[Image.Image], Image.Image] | None = None,
+) -> Image.Image:
   """Decodes a picture (PNG, JPEG ..., or SVG), opacity over white.
 
   Args:
@@ -34,8 +49,10 @@ def decode(
     name: what to call `source` in errors when it is bytes.
     svg: what to do with SVG, which may name other files, that are drawn too.
     max_pixels: how many a picture may have, before it is decoded.
-    canvas: a picture is made smaller until its shorter side is this long;
-      JPEG is decoded so, which is fast.
+    canvas: a picture is made smaller, by a whole number, which is fast, as long
+      as its shorter side stays at least so long.
+    first: what is done to the picture at once; JPEG is given to it before it is
+      decoded, so that `Image.draft` can decode no more than is needed.
 
   Raises:
     RecordError: the file is missing, is no picture, is cut off, corrupt or too
@@ -52,8 +69,11 @@ def decode(
       w, h = image.size
       if max_pixels is not None and w * h > max_pixels:
         raise ValueError(f'{w} x {h} is more than {max_pixels} pixels')
+      if first is not None and _is_plain(image):
+        return first(image)
       if canvas is not None:
-        image.draft('RGB', (2 * canvas, 2 * canvas))
+        image.draft('RGB', (canvas, canvas))
+      image.load()
       rgb = _over_white(_upright(image))
   except RecordError:
     raise
@@ -64,11 +84,9 @@ def decode(
     raise RecordError(reason, file=file) from error
   if size is not None:
     rgb = fit(rgb, size)
-  if canvas is not None and min(rgb.size) > canvas:
-    scale = canvas / min(rgb.size)
-    w, h = (round(side * scale) for side in rgb.size)
-    rgb = rgb.resize((w, h), Image.Resampling.BICUBIC, reducing_gap=2.0)
-  return np.array(rgb)
+  if canvas is not None and min(rgb.size) >= 2 * canvas:
+    rgb = rgb.reduce(min(rgb.size) // canvas)
+  return rgb if first is None else first(rgb)
 
 
 def size(data: bytes) -> tuple[int, int]:
@@ -109,6 +127,12 @@ def _read(file: str | os.PathLike[str]) -> bytes:
     return f.read()
 
 
+def _is_plain(image: Image.Image) -> bool:
+  """Whether nothing is to be done to a JPEG but to decode it."""
+  turned = _ORIENTATION in image.getexif()
+  return image.format == 'JPEG' and image.mode == 'RGB' and not turned
+
+
 def _is_svg(data: bytes) -> bool:
   head = data[:64].removeprefix(b'\xef\xbb\xbf').lstrip()
   return head.startswith(b'<')
@@ -135,7 +159,7 @@ def _render(source: str | os.PathLike[str] | bytes, size: int | None) -> bytes:
 
 def _upright(image: Image.Image) -> Image.Image:
   """As the camera was held, 8 bits a channel."""
-  image = ImageOps.exif_transpose(image)
+  ImageOps.exif_transpose(image, in_place=True)
   if image.mode.startswith('I;16'):
     return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
   return image
@@ -143,7 +167,7 @@ def _upright(image: Image.Image) -> Image.Image:
 
 def _over_white(image: Image.Image) -> Image.Image:
   if not image.has_transparency_data:
-    return image.convert('RGB')
+    return image if image.mode == 'RGB' else image.convert('RGB')
   white = Image.new('RGBA', image.size, 'white')
   white.alpha_composite(image.convert('RGBA'))
   return white.convert('RGB')

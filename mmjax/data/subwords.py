@@ -1,4 +1,4 @@
-"""Frequent pieces of words as token ids: byte-level BPE, learned from texts."""
+"""Frequent pieces of words as token ids: a vocabulary learned from texts."""
 
 import dataclasses
 import functools
@@ -7,6 +7,7 @@ import os
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Bool, Int
@@ -15,6 +16,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from mmjax.data.tokenizers import BEGIN, END, PAD
 from mmjax.types import InputError
 
+Kind = Literal['bpe', 'wordpiece', 'unigram']
 _SPECIAL = ('<pad>', '<begin>', '<end>', '<unknown>')
 
 
@@ -23,9 +25,7 @@ class Subwords:
   """Text to the ids of a learned vocabulary, and back.
 
   Ids: 0 pad, 1 begin, 2 end, 3 unknown (or masked), the others are pieces of
-  words; every text can be written with them. What does not fit is cut, and the
-  end token is always there. Neural Machine Translation of Rare Words with
-  Subword Units (https://arxiv.org/abs/1508.07909), on bytes, as in GPT-2.
+  words. What does not fit is cut, and the end token is always there.
   """
 
   file: str
@@ -68,18 +68,55 @@ class Subwords:
 
 
 def learn(
-  texts: Iterable[str], file: str | os.PathLike[str], *, vocabulary: int
+  texts: Iterable[str],
+  file: str | os.PathLike[str],
+  *,
+  vocabulary: int,
+  kind: Kind = 'bpe',
 ) -> None:
   """Learns a vocabulary and writes it.
+
+  With `bpe` every text can be written, and comes back as it was: Neural Machine
+  Translation of Rare Words with Subword Units
+  (https://arxiv.org/abs/1508.07909), on bytes, as in GPT-2. `wordpiece` splits
+  words as BERT does (https://arxiv.org/abs/1609.08144), `unigram` is the
+  language model of SentencePiece (https://arxiv.org/abs/1804.10959); to both a
+  letter that they have not met is unknown, and which of equally good pieces
+  they keep may differ from time to time.
 
   Args:
     texts: to count pieces in; those of the training split.
     file: JSON that is written whole or not at all.
     vocabulary: number of ids, or fewer where the texts do not have so many.
+    kind: how pieces are chosen.
 
   Raises:
-    InputError: `vocabulary` has no room for the bytes.
+    InputError: `vocabulary` has no room for the bytes or letters, or there is
+      no text.
   """
+  texts = [unicodedata.normalize('NFC', text) for text in texts if text.strip()]
+  if not texts:
+    raise InputError('there is no text to learn a vocabulary from')
+  make = {'bpe': _bpe, 'wordpiece': _wordpiece, 'unigram': _unigram}[kind]
+  tokenizer, trainer = make(vocabulary)
+  try:
+    tokenizer.train_from_iterator(texts, trainer)
+  except Exception as error:  # the library raises nothing narrower
+    raise InputError(f'vocabulary {vocabulary}: {error}') from error
+  if tokenizer.get_vocab_size() > vocabulary:
+    raise InputError(
+      f'vocabulary {vocabulary} has no room for the letters of these texts: '
+      f'{tokenizer.get_vocab_size()} at least'
+    )
+  path = Path(file)
+  path.parent.mkdir(parents=True, exist_ok=True)
+  # Several processes may learn the same at once.
+  part = path.with_name(f'{path.name}.{os.getpid()}')
+  tokenizer.save(str(part))
+  part.replace(path)
+
+
+def _bpe(vocabulary: int) -> tuple[Tokenizer, Any]:
   alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
   least = len(alphabet) + len(_SPECIAL)
   if vocabulary < least:
@@ -93,14 +130,28 @@ def learn(
     initial_alphabet=alphabet,
     show_progress=False,
   )
-  texts = (unicodedata.normalize('NFC', text) for text in texts)
-  tokenizer.train_from_iterator(texts, trainer)
-  path = Path(file)
-  path.parent.mkdir(parents=True, exist_ok=True)
-  # Several processes may learn the same at once.
-  part = path.with_name(f'{path.name}.{os.getpid()}')
-  tokenizer.save(str(part))
-  part.replace(path)
+  return tokenizer, trainer
+
+
+def _wordpiece(vocabulary: int) -> tuple[Tokenizer, Any]:
+  tokenizer = Tokenizer(models.WordPiece(unk_token=_SPECIAL[3]))
+  tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+  tokenizer.decoder = decoders.WordPiece(cleanup=False)
+  return tokenizer, trainers.WordPieceTrainer(
+    vocab_size=vocabulary, special_tokens=list(_SPECIAL), show_progress=False
+  )
+
+
+def _unigram(vocabulary: int) -> tuple[Tokenizer, Any]:
+  tokenizer = Tokenizer(models.Unigram())
+  tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+  tokenizer.decoder = decoders.Metaspace()
+  return tokenizer, trainers.UnigramTrainer(
+    vocab_size=vocabulary,
+    special_tokens=list(_SPECIAL),
+    unk_token=_SPECIAL[3],
+    show_progress=False,
+  )
 
 
 def learn_once(
@@ -144,8 +195,18 @@ def spaced(text: str) -> str:
   return ' ' + text.replace('\n', '\n ')
 
 
-@functools.lru_cache(maxsize=8)
 def _read(file: str) -> Tokenizer:
+  try:
+    found = os.stat(file)
+  except OSError as error:
+    raise InputError(f'{file} is no tokenizer: {error.strerror}') from error
+  return _parse(file, found.st_ino, found.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=8)
+def _parse(file: str, number: int, written: int) -> Tokenizer:
+  """The tokenizer in a file; numbers that change when it is written anew."""
+  del number, written
   try:
     return Tokenizer.from_file(file)
   except Exception as error:  # The library raises nothing narrower.

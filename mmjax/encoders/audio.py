@@ -11,6 +11,7 @@ from mmjax.encoders.sequence import SequenceEncoder
 from mmjax.layers.embed import PatchProjection, SinCosPositions
 from mmjax.layers.kaldi import KaldiMel
 from mmjax.layers.patches import windows
+from mmjax.layers.spec_augment import SpecAugment
 from mmjax.layers.spectrogram import LogMel
 from mmjax.masking import present
 from mmjax.types import Tokens
@@ -36,6 +37,8 @@ class AudioSpectrogramTransformer(SequenceEncoder):
 
   spectrogram: LogMel | KaldiMel = LogMel()
   """Turns samples into log-mel frames."""
+  augment: SpecAugment | None = None
+  """What training hides of the frames; nothing if None."""
   patch_size: tuple[int, int] = (16, 16)
   """Frames and mel bands of a patch."""
   stride: tuple[int, int] | None = None
@@ -89,6 +92,8 @@ class AudioSpectrogramTransformer(SequenceEncoder):
       The `first_tokens`, and `grid` tokens in the `order`.
     """
     x, real = self.spectrogram(audio, mask)
+    if self.augment is not None:
+      x = self.augment(x, real, train=train)
     time, height = self.patch_size
     step, rise = self.stride or self.patch_size
     grid = self.grid(audio.shape[1])

@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool, Float
 
 from mmjax.layers.convolution import ConvBlock
 from mmjax.layers.norms import GroupNorm
+from mmjax.layers.spec_augment import SpecAugment
 from mmjax.layers.spectrogram import LogMel
 from mmjax.types import Tokens
 
@@ -74,6 +75,8 @@ class AudioConvNet(AudioEncoder):
 
   spectrogram: LogMel = LogMel()
   """Turns samples into log-mel frames."""
+  augment: SpecAugment | None = None
+  """What training hides of the frames; nothing if None."""
   widths: tuple[int, ...] = (32, 64, 128)
   """Channels of each block, `conv(relu(conv(x)))`, which has half the
   resolution of the last; the last is the width of the tokens."""
@@ -81,6 +84,8 @@ class AudioConvNet(AudioEncoder):
   def encode(self, audio: Array, mask: Array, *, train: bool) -> Tokens:
     """A token for each moment and band; all of the first moment come first."""
     x, mask = self.spectrogram(audio, mask)
+    if self.augment is not None:
+      x = self.augment(x, mask, train=train)
     x = rearrange(x, 'b f m -> b f m 1')
     for i, width in enumerate(self.widths):
       x, mask = self.stage(

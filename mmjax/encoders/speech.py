@@ -8,6 +8,7 @@ from jaxtyping import Array, Bool, Float
 from mmjax.encoders.sequence import SequenceEncoder
 from mmjax.layers.doors import follow_kernel
 from mmjax.layers.embed import SinCosPositions
+from mmjax.layers.spec_augment import SpecAugment
 from mmjax.layers.style import gelu
 from mmjax.layers.whisper import WhisperMel
 from mmjax.masking import where_real
@@ -31,6 +32,8 @@ class SpeechTransformer(SequenceEncoder):
 
   spectrogram: Callable[..., tuple[Array, Array]] = WhisperMel()
   """`(audio, mask) -> (frames, mask)`: WhisperMel or LogMel."""
+  augment: SpecAugment | None = None
+  """What training hides of the frames; nothing if None."""
   kernel: int = 3
   """Frames that each of the two convolutions sees."""
   activation: Callable[[Array], Array] = gelu
@@ -59,6 +62,8 @@ class SpeechTransformer(SequenceEncoder):
       A token for each second frame.
     """
     x, real = self.spectrogram(audio, mask)
+    if self.augment is not None:
+      x = self.augment(x, real, train=train)
     for i, stride in enumerate((1, 2)):
       x = nn.Conv(
         self.width,

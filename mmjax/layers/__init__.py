@@ -38,6 +38,7 @@ from mmjax.layers.pooling import (
 from mmjax.layers.recurrence import GRU, LSTM
 from mmjax.layers.rotary import Llama3Scaling, Rotary
 from mmjax.layers.space_time import SpaceTimeTransformer
+from mmjax.layers.spec_augment import SpecAugment
 from mmjax.layers.spectrogram import LogMel, power_spectrogram
 from mmjax.layers.style import Style, gelu, quick_gelu
 from mmjax.layers.swin import SwinTransformer
@@ -88,6 +89,7 @@ __all__ = [
   'SinCosPositions',
   'Slots',
   'SpaceTimeTransformer',
+  'SpecAugment',
   'StoredPositions',
   'Style',
   'SwinTransformer',

@@ -46,11 +46,16 @@ class Ordinal:
     """Computes one term, named after the head.
 
     Raises:
-      ValueError: the model has no such head.
+      ValueError: the model has no such head, or the targets are mixed.
     """
     del axis_name  # Each example stands alone.
     logits = pick_head(outputs, self.head)
     target = batch[self.target]
+    if target.ndim != 1:
+      raise ValueError(
+        f'{self.target} {list(target.shape)} is no rank of each example: '
+        'ranks cannot be mixed'
+      )
     known = target >= 0
     target = jnp.where(known, target, 0)
     weight = jnp.where(known, real_weight(batch, self.needs), 0.0)

@@ -18,9 +18,10 @@ from mmjax.types import Batch, Outputs, Term
 class Classification:
   """Cross-entropy of a head's logits.
 
-  `softmax` wants one class of several: integer targets `[b]`, negative where
-  unknown. `sigmoid` decides each class alone: targets in 0..1 as the logits
-  `[b classes]`, or `[b]` for one class; negative where unknown.
+  `softmax` wants one class of several: integer targets `[b]`, or probabilities
+  `[b classes]`, negative where unknown. `sigmoid` decides each class alone:
+  targets in 0..1 as the logits `[b classes]`, or `[b]` for one class; negative
+  where unknown.
 
   For classes of unequal size there are `class_weights`, and `focusing`, which
   makes it the focal loss (https://arxiv.org/abs/1708.02002, equation 4): the
@@ -78,15 +79,20 @@ class Classification:
     return {self.head: Term(loss, weight)}
 
   def _softmax(self, logits, target):
-    known = target >= 0
-    target = jnp.where(known, target, 0)
-    labels = jax.nn.one_hot(target, logits.shape[-1])
+    if target.ndim < logits.ndim:
+      known = target >= 0
+      labels = jax.nn.one_hot(jnp.where(known, target, 0), logits.shape[-1])
+    else:
+      known = (target >= 0).all(axis=-1)
+      labels = jnp.where(known[..., None], target, 0.0).astype(logits.dtype)
+    sharp = labels
     labels = optax.smooth_labels(labels, self.label_smoothing)
     log_p = jax.nn.log_softmax(logits)
     loss = -(labels * self._focus(log_p) * log_p).sum(axis=-1)
     weight = jnp.ones(loss.shape)
     if self.class_weights:
-      weight = jnp.asarray(self.class_weights)[target]
+      weights = jnp.asarray(self.class_weights, sharp.dtype)
+      weight = jnp.dot(sharp, weights, precision='highest')
     return loss, jnp.where(known, weight, 0.0)
 
   def _sigmoid(self, logits, target):

@@ -102,6 +102,8 @@ class Config:
   """Seed of parameters, order of examples, augmentation and dropout."""
   drop_modalities: Mapping[str, float] = dataclasses.field(default_factory=dict)
   """Probability that training hides a modality of an example, by modality."""
+  mix: Any = None
+  """How training makes new examples out of two: `mmjax.data.mixing.Mix`."""
   balance: Balance = Balance()
   """How often training meets each class."""
   compute_dtype: Literal['auto', 'float32', 'bfloat16', 'float64'] = 'auto'

@@ -1,4 +1,4 @@
-"""Dropout whose masks belong to the examples, wherever they are computed."""
+"""Randomness in a model that belongs to the examples, wherever they are."""
 
 from typing import Any
 
@@ -13,7 +13,8 @@ def by_example(index: Int[Array, ' b']) -> Any:
   A layer draws one key as always, and folds in the index of each example. So
   neither the number of devices, nor that of micro-batches, nor the place of a
   row in the batch changes what is dropped. Inputs whose first axis is not that
-  of the batch are dropped as they would be without this.
+  of the batch are dropped as they would be without this. A module with
+  `draws_by_example`, such as `SpecAugment`, is given `index` and does the same.
 
   Args:
     index: of each example of the batch that the model is applied to.
@@ -21,7 +22,12 @@ def by_example(index: Int[Array, ' b']) -> Any:
 
   def intercept(call, args, kwargs, context):
     module = context.module
-    if not isinstance(module, nn.Dropout) or context.method_name != '__call__':
+    if context.method_name != '__call__':
+      return call(*args, **kwargs)
+    if getattr(module, 'draws_by_example', False):
+      own = args[0].shape[0] == index.shape[0]
+      return call(*args, **{'index': index if own else None, **kwargs})
+    if not isinstance(module, nn.Dropout):
       return call(*args, **kwargs)
     x = args[0]
     silent = nn.merge_param(

@@ -146,9 +146,13 @@ def make_program(
 
 
 def _augmentations(config: Config) -> list[Any]:
-  if not config.drop_modalities:
-    return []
-  return [functools.partial(_drop_modalities, rates=config.drop_modalities)]
+  found: list[Any] = []
+  if config.mix is not None:
+    found.append(functools.partial(config.mix, classes=config.data.classes))
+  if config.drop_modalities:
+    rates = config.drop_modalities
+    found.append(functools.partial(_drop_modalities, rates=rates))
+  return found
 
 
 def _drop_modalities(batch: Batch, keys: jax.Array, *, rates) -> Batch:

@@ -84,7 +84,7 @@ def test_it_says_so_to_people_and_draws_a_sheet(run, found, tmp_path):
   ('words', 'message'),
   [
     (['data', 'inspect', 'none'], 'error: there is no file or folder none'),
-    (['data', 'inspect', '.'], 'holds no picture, sound or text'),
+    (['data', 'inspect', '.'], 'holds no picture, sound, video or text'),
     (['data', 'inspect', 'x.txt'], 'is no manifest'),
     (['data', 'inspect', 'tfds:no_such'], 'no data set no_such in'),
     (['data', 'inspect', 'tfds:../x'], 'no'),

@@ -46,3 +46,28 @@ def test_wrong_inputs_are_named(file, tmp_path):
   (tmp_path / 'bad.json').write_text('{')
   with pytest.raises(InputError, match='bad.json is no tokenizer'):
     Subwords(file=str(tmp_path / 'bad.json'))('a')
+
+
+@pytest.mark.parametrize('kind', ['wordpiece', 'unigram'])
+def test_other_kinds_write_what_they_have_met(kind, tmp_path):
+  file = tmp_path / 'v.json'
+  learn([t + u for t in TEXTS for u in TEXTS], file, vocabulary=60, kind=kind)
+  tokenizer = Subwords(file=str(file), length=30)
+  assert 20 < tokenizer.vocab_size <= 60
+  for text in TEXTS[:3]:
+    ids, mask = tokenizer(text)
+    assert ids[0] == 1
+    assert ids[mask][-1] == 2
+    assert 3 not in ids
+    assert tokenizer.decode(ids) == text
+  assert len(tokenizer.encode('the cat and the hat')) < 19
+  assert 3 in tokenizer.encode('你')  # a letter of none of the texts
+
+
+@pytest.mark.parametrize('kind', ['wordpiece', 'unigram'])
+def test_a_vocabulary_has_room_for_the_letters(kind, tmp_path):
+  with pytest.raises(InputError, match='vocabulary 6'):
+    learn(TEXTS, tmp_path / 'x', vocabulary=6, kind=kind)
+  with pytest.raises(InputError, match='there is no text'):
+    learn(['', ' '], tmp_path / 'x', vocabulary=60, kind=kind)
+  assert not (tmp_path / 'x').exists()

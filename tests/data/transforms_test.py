@@ -1,9 +1,13 @@
 import colorsys
+import io
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from mmjax.data import transforms
+from mmjax.data.transforms.base import to_pil
+from mmjax.data.transforms.rand_augment import CHANGES
 from mmjax.types import InputError
 
 ALL = [
@@ -11,6 +15,8 @@ ALL = [
   transforms.RandomFlip(),
   transforms.ColorJitter(brightness=0.4, contrast=0.4, saturation=0.4, hue=0.1),
   transforms.RandomAffine(shift=0.2, rotate=30.0, scale=(0.8, 1.2)),
+  transforms.RandAugment(magnitude=9.0),
+  transforms.RandomErasing(rate=0.8),
   transforms.Resize(size=12),
 ]
 
@@ -78,6 +84,47 @@ def test_crop_keeps_the_asked_share_of_the_area_and_shape():
   np.testing.assert_allclose([area.min(), area.max()], [0.2, 0.5], atol=0.01)
   assert 0.5 <= ratio.min() < 0.55
   assert 1.8 < ratio.max() <= 2.0
+
+
+def test_crop_is_pillows_resize_of_the_box():
+  image = _image(90, 120)
+  for seed in range(20):
+    size = (8, 64)[seed % 2]
+    crop = transforms.RandomResizedCrop(size=size, scale=(0.05, 1.0))
+    box = crop.box(image, np.random.default_rng(seed))
+    want = Image.fromarray(image).resize(
+      (size, size), Image.Resampling.BICUBIC, box=box
+    )
+    new = crop(image, np.random.default_rng(seed))
+    np.testing.assert_array_equal(new, want)
+
+
+def test_what_pillow_does_is_the_same_of_its_images():
+  for transform in (ALL[0], ALL[1], ALL[-1]):
+    assert isinstance(transform, transforms.OfPicture)
+    for seed in range(4):
+      image = _image(40, 50)
+      want = transform(image, np.random.default_rng(seed))
+      new = transform.of_picture(
+        Image.fromarray(image), rng=np.random.default_rng(seed)
+      )
+      np.testing.assert_array_equal(np.asarray(new), want)
+
+
+def test_jpeg_is_decoded_no_finer_than_a_crop_needs():
+  file = io.BytesIO()
+  small = Image.fromarray(_image(6, 8))
+  small.resize((640, 480), Image.Resampling.BICUBIC).save(file, 'JPEG')
+  crop = transforms.RandomResizedCrop(size=32, scale=(0.2, 1.0))
+  for seed in range(8):
+    with Image.open(io.BytesIO(file.getvalue())) as image:
+      part = crop.of_picture(image, rng=np.random.default_rng(seed))
+      assert image.width <= 320
+    whole = np.asarray(Image.open(io.BytesIO(file.getvalue())))
+    want = crop(whole, np.random.default_rng(seed)).astype(int)
+    difference = np.abs(np.asarray(part) - want)
+    assert difference.mean() < 1.5
+    assert difference.max() < 20
 
 
 def test_crop_of_everything_is_the_image():
@@ -179,6 +226,95 @@ def test_affine_grows_about_the_middle():
   np.testing.assert_array_equal(new, new[::-1, ::-1])
 
 
+def test_erasing_covers_the_asked_share_in_the_asked_shape():
+  erase = transforms.RandomErasing(
+    rate=0.5, scale=(0.1, 0.2), ratio=(0.5, 2.0), fill='value', value=255
+  )
+  rng, image = np.random.default_rng(0), np.zeros((60, 80, 3), np.uint8)
+  shares, ratios = [], []
+  for _ in range(400):
+    rows, columns = np.nonzero(erase(image, rng)[..., 0])
+    if rows.size:
+      h, w = np.ptp(rows) + 1, np.ptp(columns) + 1
+      assert rows.size == h * w  # one rectangle
+      shares.append(h * w / 4800)
+      ratios.append(h / w)
+  assert abs(len(shares) / 400 - 0.5) < 0.08
+  np.testing.assert_allclose([min(shares), max(shares)], [0.1, 0.2], atol=0.01)
+  assert 0.45 < min(ratios) < 0.55
+  assert 1.9 < max(ratios) < 2.1
+  assert not image.any()
+
+
+def test_erasing_draws_noise_of_all_values():
+  image = np.full((64, 64, 3), 7, np.uint8)
+  new = transforms.RandomErasing(rate=1.0, scale=(0.4, 0.4))(
+    image, np.random.default_rng(0)
+  )
+  noise = new[(new != 7).any(axis=-1)]
+  assert abs(len(noise) / 4096 - 0.4) < 0.02
+  assert abs(noise.mean() - 127.5) < 3
+  assert abs(noise.std() - 73.9) < 3
+
+
+@pytest.mark.parametrize('channels', [1, 3])
+@pytest.mark.parametrize(
+  'name', sorted({*CHANGES} - {'auto_contrast', 'equalize'})
+)
+def test_a_change_without_strength_is_none(name, channels):
+  image = _image(c=channels)
+  new = np.array(CHANGES[name](to_pil(image), 0.0, 128))
+  np.testing.assert_array_equal(new.reshape(image.shape), image)
+
+
+def _changed(name, image, level=1.0):
+  new = np.array(CHANGES[name](to_pil(image), level, 128))
+  return new.reshape(image.shape)
+
+
+def test_changes_are_what_they_are_called():
+  image = _image(20, 20, c=3)
+  assert (_changed('solarize', image) == 255 - image).all()
+  assert (_changed('posterize', image) == image // 16 * 16).all()
+  dark = _changed('brightness', image, -1.0)
+  np.testing.assert_allclose(dark, image * 0.1, atol=1)
+  grey = _changed('color', image, -1.0).astype(int)
+  assert np.ptp(grey, axis=-1).max() <= 0.1 * 255 + 1
+  right = _changed('translate_x', image, -1.0)
+  assert (right[:, 9:] == image[:, :11]).all()
+  assert (right[:, :9] == 128).all()
+  flat = 100 + _image() // 8
+  for name in 'auto_contrast', 'equalize':
+    assert _changed(name, flat).min() == 0
+    assert _changed(name, flat).max() == 255
+  opaque = _image(c=4)
+  for name in 'equalize', 'brightness':
+    assert (_changed(name, opaque)[..., 3] == opaque[..., 3]).all()
+
+
+def test_rand_augment_makes_number_changes_of_all_kinds(monkeypatch):
+  counts = dict.fromkeys(CHANGES, 0)
+  levels = []
+
+  def count(name):
+    def change(image, level, fill):
+      counts[name] += 1
+      levels.append(level)
+      return image
+
+    return change
+
+  for name in CHANGES:
+    monkeypatch.setitem(CHANGES, name, count(name))
+  rng = np.random.default_rng(0)
+  augment = transforms.RandAugment(number=3, magnitude=4.0)
+  for _ in range(500):
+    augment(_image(), rng)
+  assert sum(counts.values()) == 1500
+  assert min(counts.values()) > 60  # of about 107
+  np.testing.assert_allclose(np.unique(levels), [-0.4, 0.4])
+
+
 @pytest.mark.parametrize(
   ('build', 'message'),
   [
@@ -197,6 +333,19 @@ def test_affine_grows_about_the_middle():
       lambda: transforms.RandomAffine(rotate=-1.0),
       'rotate -1.0 is not between',
     ),
+    (
+      lambda: transforms.RandAugment(magnitude=11.0),
+      'magnitude 11.0 is not between 0 and 10',
+    ),
+    (lambda: transforms.RandAugment(number=0), 'number 0 is not at least 1'),
+    (
+      lambda: transforms.RandomErasing(value=300),
+      'value 300 is not between 0 and 255',
+    ),
+    (
+      lambda: transforms.RandomErasing(scale=(0.0, 0.4)),
+      'scale 0 0.4 must be two rising numbers above 0, at most 1',
+    ),
   ],
 )
 def test_impossible_fields_are_named(build, message):
@@ -206,4 +355,4 @@ def test_impossible_fields_are_named(build, message):
 
 def test_an_image_of_another_type_is_named():
   with pytest.raises(ValueError, match=r'uint8 \[h w c\].*not float32 \[2, 2'):
-    transforms._to_pil(np.zeros((2, 2, 3), np.float32))
+    to_pil(np.zeros((2, 2, 3), np.float32))

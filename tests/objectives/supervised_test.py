@@ -45,6 +45,28 @@ def test_label_smoothing_is_a_mixture_with_the_uniform_target(rng):
   np.testing.assert_allclose(smooth, 0.7 * sharp + 0.3 * uniform, rtol=1e-5)
 
 
+def test_a_mixed_target_costs_the_mixture_of_both_losses(rng):
+  logits = jnp.asarray(rng.normal(size=(4, 3)), jnp.float32)
+  outputs = {'logits': {'label': logits}}
+  share = np.array([0.7, 1.0, 0.0, 0.25], np.float32)[:, None]
+  a, b = np.eye(3)[[0, 1, 2, 0]], np.eye(3)[[2, 0, 1, 0]]
+  mixed = (share * a + (1 - share) * b).astype(np.float32)
+  mixed[1] = -1  # unknown
+  objective = Classification(class_weights=(1.0, 2.0, 4.0))
+  term = objective(outputs, _batch(label=jnp.asarray(mixed)))['label']
+  each = [
+    objective(outputs, _batch(label=jnp.asarray(x.argmax(axis=1))))['label']
+    for x in (a, b)
+  ]
+  share = share[:, 0]
+  want = share * each[0].loss + (1 - share) * each[1].loss
+  known = np.array([0, 2, 3])
+  np.testing.assert_allclose(term.loss[known], want[known], rtol=1e-5)
+  want = share * each[0].weight + (1 - share) * each[1].weight
+  want = np.where(np.arange(4) == 1, 0, want)
+  np.testing.assert_allclose(term.weight, want, rtol=1e-6)
+
+
 @pytest.mark.parametrize('smooth', [0.0, 0.2])
 def test_sigmoid_decides_each_class_alone(rng, smooth):
   logits = rng.normal(size=(4, 3)).astype(np.float32)

@@ -8,13 +8,15 @@ used.
 import io
 import math
 import unicodedata
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import soundfile
 from jaxtyping import Float32, UInt8
+from PIL import Image
 
-from mmjax.data import audio, images
+from mmjax.data import audio, images, video
 from mmjax.data.errors import RecordError
 from mmjax.data.sources.record import Blob, Samples
 from mmjax.data.sources.storage import clean, one_line
@@ -29,16 +31,30 @@ _CHANNELS = 16
 _FORMATS = ('WAV', 'WAVEX', 'RF64', 'FLAC', 'OGG', 'MP3', 'AIFF', 'AU')
 
 
-def picture(cell: Any, *, canvas: int) -> UInt8[np.ndarray, 'h w 3']:
-  """The picture in a cell, its shorter side at most `canvas` long.
+def picture(
+  cell: Any,
+  *,
+  canvas: int,
+  first: Callable[[Image.Image], Image.Image] | None = None,
+) -> Image.Image:
+  """The picture in a cell, its shorter side less than twice `canvas` long.
+
+  Args:
+    cell: a file, or bytes.
+    canvas: see `images.decode_pil`.
+    first: what is done to it at once; then it may have any size.
 
   Raises:
     RecordError: there is no picture, or one of more than 67 million pixels.
   """
   if isinstance(cell, np.ndarray):
     raise RecordError('an array is not the bytes of a picture')
-  return images.decode(
-    _bytes(cell), svg='refuse', max_pixels=MAX_PIXELS, canvas=canvas
+  return images.decode_pil(
+    _bytes(cell),
+    svg='refuse',
+    max_pixels=MAX_PIXELS,
+    canvas=canvas,
+    first=first,
   )
 
 
@@ -82,6 +98,37 @@ def duration(cell: Any) -> float:
     return len(cell.x) / cell.rate
   with _open(_bytes(cell)) as f:
     return f.frames / f.samplerate
+
+
+def moving(
+  cell: Any, *, count: int, seconds: float, canvas: int
+) -> UInt8[np.ndarray, 'f h w 3']:
+  """Some frames of the video in a cell; see `video.frames`.
+
+  Raises:
+    RecordError: there is no video, or one that is broken or too large.
+  """
+  return video.frames(_bytes(cell), count=count, seconds=seconds, canvas=canvas)
+
+
+def sound_track(
+  cell: Any, *, seconds: float
+) -> Float32[np.ndarray, ' s'] | None:
+  """The first seconds of the sound of the video in a cell, if it has any.
+
+  Raises:
+    RecordError: there is no video, or its sound is broken.
+  """
+  return video.sound(_bytes(cell), seconds=seconds)
+
+
+def video_measures(cell: Any) -> dict[str, float]:
+  """Width, height and seconds of the video in a cell.
+
+  Raises:
+    RecordError: there is no video.
+  """
+  return video.measure(_bytes(cell))
 
 
 def text(cell: Any) -> str:

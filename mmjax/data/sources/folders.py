@@ -20,6 +20,7 @@ KINDS = {
     'png', 'jpg', 'jpeg', 'webp', 'gif', 'bmp', 'tif', 'tiff', 'ppm', 'pgm',
   ),
   'audio': ('wav', 'flac', 'ogg', 'oga', 'opus', 'mp3', 'aiff', 'aif', 'au'),
+  'video': ('mp4', 'm4v', 'mov', 'mkv', 'webm', 'avi', 'mpg', 'mpeg', 'ogv'),
   'text_file': ('txt',),
 }  # fmt: skip
 _KIND = {suffix: kind for kind, found in KINDS.items() for suffix in found}
@@ -35,7 +36,7 @@ class _Entry(NamedTuple):
 
 
 class Folders:
-  """The pictures, sounds and texts of a folder."""
+  """The pictures, sounds, videos and texts of a folder."""
 
   classes = None
 
@@ -48,7 +49,7 @@ class Folders:
       columns: what the columns are called.
 
     Raises:
-      InputError: there is no picture, sound or text.
+      InputError: there is no picture, sound, video or text.
     """
     self._storage, self._columns = storage, columns
     self.names = {columns.label, *(getattr(columns, kind) for kind in KINDS)}
@@ -56,7 +57,7 @@ class Folders:
     if not found:
       kinds = ', '.join(s for suffixes in KINDS.values() for s in suffixes)
       raise InputError(
-        f'{storage.root} holds no picture, sound or text ({kinds})'
+        f'{storage.root} holds no picture, sound, video or text ({kinds})'
       )
     tops = {path.split('/')[0] for path in found}
     split = tops <= set(SPLIT_NAMES) and 'train' in tops

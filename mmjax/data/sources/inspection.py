@@ -116,6 +116,10 @@ def measure(record: Record, data: Records) -> dict[str, float]:
   sound = cell_of(record, 'audio', data.columns)
   if sound is not None:
     found['audio seconds'] = arrays.duration(sound)
+  film = cell_of(record, 'video', data.columns)
+  if film is not None:
+    for name, number in arrays.video_measures(film).items():
+      found[f'video {name}'] = number
   return found
 
 

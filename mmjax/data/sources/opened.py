@@ -26,7 +26,7 @@ from mmjax.data.sources.storage import Storage, parent
 from mmjax.data.sources.tars import Tar
 from mmjax.types import InputError
 
-MODALITIES = ('image', 'text', 'audio')
+MODALITIES = ('image', 'text', 'audio', 'video')
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from tensorflow_datasets.proto import tf_example_pb2
 from mmjax.data.errors import RecordError
 from mmjax.data.sources.manifest import name_of
 from mmjax.data.sources.record import (
+  FILES,
   Columns,
   Record,
   Samples,
@@ -141,9 +142,9 @@ class Prepared:
     if 'image' in kind:
       return values[0]
     value = values[0] if len(values) == 1 else None
-    if name in (self._columns.image, self._columns.audio):
+    if name in (getattr(self._columns, kind) for kind in FILES[:3]):
       if not isinstance(value, bytes):
-        raise ValueError(f'{name} is neither an Image nor an Audio of TFDS')
+        raise ValueError(f'{name} is no Image or Audio of TFDS, nor a file')
       return value
     if isinstance(value, bytes):
       value = clean(value.decode('utf-8', 'replace'))

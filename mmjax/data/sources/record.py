@@ -9,7 +9,7 @@ from jaxtyping import Num
 
 from mmjax.data.errors import RecordError
 
-FILES = ('image', 'audio', 'text_file')  # columns that name files
+FILES = ('image', 'audio', 'video', 'text_file')  # columns that name files
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -20,6 +20,8 @@ class Columns:
   """Pictures: files, or their bytes."""
   audio: str = 'audio'
   """Sounds: files, or their bytes."""
+  video: str = 'video'
+  """Videos: files, or their bytes."""
   text: str = 'text'
   """Texts themselves."""
   text_file: str = 'text_file'

@@ -1,4 +1,4 @@
-"""Your own data as a data set: pictures, sounds, texts, wherever they are."""
+"""Your own data as a data set: pictures, sounds, videos, texts, anywhere."""
 
 import dataclasses
 import functools
@@ -7,26 +7,26 @@ from typing import Any, Literal
 
 import numpy as np
 
-from mmjax.data import audio
+from mmjax.data import audio, video
 from mmjax.data.dataset import SPLITS, Example, check_name
 from mmjax.data.errors import RecordError
 from mmjax.data.sources import arrays
+from mmjax.data.sources.making import MAKERS, used_cell
 from mmjax.data.sources.opened import (
   MODALITIES,
   Opened,
-  cell_of,
   label_of,
   open_records,
 )
 from mmjax.data.sources.record import Blob, Columns, Record
 from mmjax.data.tokenizers import ByteTokenizer
-from mmjax.data.transforms import Resize, Transform
+from mmjax.data.transforms import SoundTransform, Transform
 from mmjax.types import InputError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Records:
-  """Records of pictures, texts and sounds, any of which may be missing.
+  """Records of pictures, texts, sounds and videos, any of which may be missing.
 
   They are a manifest (JSON lines or CSV), a folder of a folder for each class,
   Parquet, WebDataset tars, or a data set prepared by TFDS: docs/data.md.
@@ -41,25 +41,36 @@ class Records:
   columns: Columns = Columns()
   """What the columns are called."""
   modalities: tuple[str, ...] = ()
-  """Which of image, text and audio are used; those that are there if empty."""
+  """Which of image, text, audio and video are used; those that are there if
+  empty. Without a sound of its own, a record's audio is that of its video."""
   labels: tuple[str, ...] = ()
   """Names of the classes; those that are there, sorted, if empty."""
   image_size: int = 64
-  """Side of the pictures in pixels."""
+  """Side of the pictures, and of the frames of videos, in pixels."""
   text_length: int = 96
   """Tokens of the text array, begin and end included."""
   audio_seconds: float = 3.0
   """Length of the audio array; what is longer is cut."""
   audio_rate: int = audio.RATE
   """Samples per second of the audio array."""
+  video_frames: int = 8
+  """Frames of the video array, at equal distances."""
+  video_seconds: float = 10.0
+  """How much of a video they are of; what is longer is cut."""
   tokenizer: Any = None
   """`text -> (ids [t], mask [t])`, such as `pretrained.TokensFor`; the bytes of
   the text if None."""
+  clean_text: Any = None
+  """`text -> text` before the tokenizer, such as `transforms.CleanText`; as it
+  is if None."""
   resize: Any = None
   """What makes pictures equal in size at last, such as `pretrained.PixelsFor`;
   a square of `image_size` if None."""
   augment: tuple[Transform, ...] = ()
-  """What happens to pictures in training, first to last."""
+  """What happens to pictures in training, first to last; to all frames of a
+  video the same."""
+  augment_audio: tuple[SoundTransform, ...] = ()
+  """What happens to sounds in training, first to last."""
   train_on: Literal['train', 'train_and_validation'] = 'train'
   """Whether 'train' leaves out 'validation'."""
   on_error: Literal['raise', 'skip'] = 'raise'
@@ -74,6 +85,10 @@ class Records:
       raise InputError(
         f'audio_seconds {self.audio_seconds:g} is less than a sample'
       )
+    if self.video_frames < 1:
+      raise InputError(f'video_frames {self.video_frames} is not at least 1')
+    if not 0 < self.video_seconds < float('inf'):
+      raise InputError(f'video_seconds {self.video_seconds:g} is no length')
     for name in self.modalities:
       check_name('modality of records', name, MODALITIES)
     ByteTokenizer(length=self.text_length)
@@ -113,8 +128,8 @@ class Records:
       labels = labels or self.opened.labels
     if not modalities:
       raise InputError(
-        f'{self.root} has neither pictures nor texts nor sounds in the columns '
-        f'{", ".join(self.columns.all())}'
+        f'{self.root} has neither pictures nor texts, sounds or videos in the '
+        f'columns {", ".join(self.columns.all())}'
       )
     return dataclasses.replace(self, modalities=modalities, labels=labels)
 
@@ -132,7 +147,8 @@ class Records:
       RecordError: one cannot be read, and `on_error` is 'raise'.
     """
     self._check_broken()
-    self.resolved()
+    if 'video' in self.resolved().modalities:
+      video.require()
     # Not to find out behind the last step.
     for split in SPLITS:
       self.source(split)
@@ -177,7 +193,8 @@ class Records:
     Returns:
       Of those in `modalities`: image uint8 [image_size image_size 3], or as
       `resize` says; text int32 [text_length], or as `tokenizer` says; audio
-      float32 [audio_length]; their masks; label int32, -1 where there is none.
+      float32 [audio_length]; video uint8 [video_frames image_size image_size
+      3], or as `resize` says; their masks; label int32, -1 where there is none.
 
     Raises:
       RecordError: a file is missing, broken, too large, or outside of the root.
@@ -197,36 +214,21 @@ class Records:
     """
     found, masks = {}, {}
     for name in self.modalities or self.opened.modalities:
-      cell = cell_of(record, name, self.columns)
-      make = getattr(self, f'_{name}')
+      cell = used_cell(self, record, name)
       try:
-        found[name], masks[name] = make(cell, rng)
+        found[name], masks[name] = MAKERS[name](self, cell, rng)
       except RecordError as error:
         raise _with_place(error, record, name, cell) from error
     return {**found, 'mask': masks}
 
-  def _image(self, cell: Any, rng: np.random.Generator | None):
-    side = self.image_size
-    image = np.zeros((side, side, 3), np.uint8)
-    if cell is not None:
-      # Twice as large, for crops of a part.
-      image = arrays.picture(cell, canvas=2 * side)
-      if rng is not None:
-        for transform in self.augment:
-          image = transform(image, rng)
-    resize = self.resize or Resize(size=side)
-    return resize(image, None), np.bool_(cell is not None)
+  def text_of(self, cell: Any) -> str:
+    """The text in a cell, as a tokenizer is given it.
 
-  def _text(self, cell: Any, rng: np.random.Generator | None):
-    tokenizer = self.tokenizer or ByteTokenizer(length=self.text_length)
-    ids, mask = tokenizer('' if cell is None else arrays.text(cell))
-    return (ids * 0, mask & False) if cell is None else (ids, mask)
-
-  def _audio(self, cell: Any, rng: np.random.Generator | None):
-    x = np.zeros(0, np.float32)
-    if cell is not None:
-      x = arrays.sound(cell, seconds=self.audio_seconds, rate=self.audio_rate)
-    return audio.to_length(x, self.audio_length)
+    Raises:
+      RecordError: it cannot be read.
+    """
+    found = arrays.text(cell)
+    return found if self.clean_text is None else self.clean_text(found)
 
 
 class _Rows(Sequence[Example]):

@@ -25,7 +25,8 @@ _CELL = _SIDE + 8, _SIDE + 8 + _LINES * _LINE
 def contact_sheet(
   shown: Sequence[Record], data: Records, *, columns: int = 6
 ) -> bytes:
-  """A PNG of records in rows: picture or spectrogram, class and text.
+  """A PNG of records in rows: picture (of a video one), spectrogram, class
+  and text.
 
   Args:
     shown: records that can be read.
@@ -48,13 +49,22 @@ def _cell(record: Record, data: Records) -> Image.Image:
   draw = ImageDraw.Draw(cell)
   image = cell_of(record, 'image', data.columns)
   sound = cell_of(record, 'audio', data.columns)
-  if image is not None:
-    picture = Image.fromarray(arrays.picture(image, canvas=_SIDE))
+  film = cell_of(record, 'video', data.columns)
+  if image is not None or film is not None:
+    if image is None:
+      (first,) = arrays.moving(
+        film, count=1, seconds=data.video_seconds, canvas=_SIDE
+      )
+      picture = Image.fromarray(first)
+    else:
+      picture = arrays.picture(image, canvas=_SIDE)
     picture.thumbnail((_SIDE, _SIDE))
     cell.paste(picture, (4, 4))
   if sound is not None:
     # Below the picture, if there is one.
-    strip = _spectrogram(sound, data, height=_SIDE // (3 if image else 1))
+    strip = _spectrogram(
+      sound, data, height=_SIDE // (3 if image or film else 1)
+    )
     cell.paste(strip, (4, 4 + _SIDE - strip.height))
   label = record.cells.get(data.columns.label)
   text = cell_of(record, 'text', data.columns)

@@ -104,7 +104,13 @@ def test_classes_are_words_or_numbers_in_order(tmp_path):
   data = Records(root=str(file))
   assert data.classes == {'label': ('0', '9', '10')}
   opened = data.opened
-  assert opened.counts == {'image': 0, 'text': 4, 'audio': 0, 'label': 3}
+  assert opened.counts == {
+    'image': 0,
+    'text': 4,
+    'audio': 0,
+    'video': 0,
+    'label': 3,
+  }
   rows = sorted(
     (e['record'].row, e['label'])
     for split, rows in opened.rows.items()
