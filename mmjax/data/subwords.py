@@ -92,10 +92,10 @@ def learn(
 
   Raises:
     InputError: `vocabulary` has no room for the bytes or letters, or there is
-      no text.
+      no text, and no bytes to write others with.
   """
   texts = [unicodedata.normalize('NFC', text) for text in texts if text.strip()]
-  if not texts:
+  if not texts and kind != 'bpe':  # that writes any text with bytes alone
     raise InputError('there is no text to learn a vocabulary from')
   make = {'bpe': _bpe, 'wordpiece': _wordpiece, 'unigram': _unigram}[kind]
   tokenizer, trainer = make(vocabulary)

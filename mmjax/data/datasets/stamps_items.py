@@ -69,7 +69,7 @@ class Captions:
   @property
   def prompts(self) -> Mapping[str, str]:
     """What asks for each language."""
-    return {name: f'{name}: ' for name in self.languages}
+    return {name: f'{name}: ' for name in (*self.languages, *self.scored)}
 
   @property
   def kinds(self) -> Sequence[str]:
