@@ -143,6 +143,13 @@ TASKS = {
     'generated/accuracy',
     {'commonest': 'generated/chance', 'real ones': 'generated/real_accuracy'},
   ),
+  'emoji': Task(
+    'emoji from new names, category recognised',
+    'emoji_flow',
+    'generated/accuracy',
+    {'commonest': 'generated/chance', 'real ones': 'generated/real_accuracy'},
+    'seen/accuracy',
+  ),
 }
 
 
