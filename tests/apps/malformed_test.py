@@ -161,9 +161,10 @@ def test_queries_and_transcripts_get_one_line(run, run_folder, bad, tmp_path):
   query = ['search', 'query', '--index', index, '--json']
   before = sorted(p.name for p in index.rglob('*'))
   count = 0
-  files = sorted(bad.iterdir()) + [
-    bad, bad / 'gone.png', '/dev/zero', '/proc/self/mem', '', 'a\0b', 'x' * 5000,
-    'http://localhost/a.png', '~nobody/a.png',
+  files = [
+    *sorted(bad.iterdir()), bad, bad / 'gone.png', '/dev/zero',
+    '/proc/self/mem', '', 'a\0b', 'x' * 5000, 'http://localhost/a.png',
+    '~nobody/a.png',
   ]  # fmt: skip
   for file in files:
     sounds = str(file).endswith(('wav', 'flac', 'ogg', 'mp3'))

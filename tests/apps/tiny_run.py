@@ -12,6 +12,7 @@ from mmjax.train.checkpoint import Checkpoints
 from mmjax.train.config import Checkpointing, load_config
 from mmjax.train.plain import to_json
 from mmjax.train.state import TrainState
+from tests.data.sources import same_data
 
 CONFIG = """
 from mmjax.data.sources import Records
@@ -55,7 +56,7 @@ def get_config(*, data=Records(image_size=8, text_length=16,
     evaluators={'transcript': Generation(decode=CtcGreedy())},
   )
 """
-LABELS = ['animals', 'food']
+LABELS = sorted(same_data.CLASSES)
 
 
 def make(workdir: Path, *, seed: int = 0) -> Path:
