@@ -1,4 +1,4 @@
-"""Your own pictures or sounds, in a folder for each class.
+"""Your own pictures, sounds or videos, in a folder for each class.
 
     python train.py --config configs/folder.py --workdir runs/mine \\
         --data.root ~/pictures
@@ -8,8 +8,8 @@ keep a split of your own. docs/data.md has the other ways to keep data.
 
 The model is small, for hundreds to tens of thousands of examples: pictures of
 64 pixels to a convolutional network, 0.8 million parameters; sounds of 3
-seconds to a spectrogram Transformer two blocks deep, 0.3 million. A folder of
-both teaches one model both.
+seconds to a spectrogram Transformer two blocks deep, 0.3 million; 8 frames of
+videos to such a one, 0.5 million. A folder of several teaches one model all.
 """
 
 from typing import Any

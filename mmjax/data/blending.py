@@ -50,10 +50,11 @@ def blend(
     x, y = where_real(x, mask), where_real(y, there)
     pasted = _spliced(x, mask, y, there, share)
   added = _added(x, mask, y, there, share)
-  return tuple(
+  new, real, took = (
     jnp.where(_wide(cut, a.ndim), a, b)
     for a, b in zip(pasted, added, strict=True)
   )
+  return new, real, took
 
 
 def _pixels(x: Num[Array, 'b ...'], mask: Bool[Array, 'b ...']):

@@ -87,6 +87,7 @@ class Mix:
       ValueError: the batch is no multiple of `group`, or holds something that
         cannot be mixed.
     """
+    batch = jax.tree.map(jnp.asarray, dict(batch))
     targets, known = _targets(batch, classes, keep=self.keep)
     draw = jax.vmap(self._draw)(keys)
     partner = self._partners(keys)

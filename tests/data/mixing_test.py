@@ -1,5 +1,6 @@
 """Mixup and CutMix: what they make of two examples, in every modality."""
 
+import dataclasses
 import functools
 
 import jax
@@ -7,9 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from mmjax.data import train_batches
 from mmjax.data.blending import blend
 from mmjax.data.mixing import Mix
+from mmjax.train.program import make_program
 from mmjax.types import InputError
+from tests.train import tiny
 
 ROWS, CLASSES = 64, 4
 NAMES = {'label': ('a', 'b', 'c', 'd')}
@@ -241,3 +245,17 @@ def test_what_cannot_be_mixed_is_named(rng):
     shapes(Mix(group=4), {**batch, 'answer': np.zeros((12, 3), np.int32)})
   found = shapes(Mix(group=4), batch)
   assert found['label'].shape == (12, CLASSES)
+
+
+@pytest.mark.slow
+def test_a_run_mixes_and_tells_what_does_not_fit():
+  config = dataclasses.replace(tiny.get_config(), mix=Mix(), batch_size=16)
+  program = make_program(config)  # traces the whole step
+  state = program.spread(program.init())
+  with train_batches(config.data, batch_size=16, seed=0) as batches:
+    _, metrics = program.step(state, program.place(next(batches)))
+  # One step, from random parameters: the loss of ten classes.
+  assert 1.5 < float(metrics['loss'].value()) < 4
+  wrong = dataclasses.replace(config, mix=Mix(group=5))
+  with pytest.raises(InputError, match='16 examples .* multiple of .* 5'):
+    make_program(wrong)

@@ -62,10 +62,11 @@ Change = Callable[[Image.Image, float, int], Image.Image]
 def _color(change: Callable[[Image.Image, float], Image.Image]) -> Change:
   """A change of colours alone."""
 
-  def apply(image: Image.Image, level: float, _: int) -> Image.Image:
+  def apply(image: Image.Image, level: float, fill: int) -> Image.Image:
+    del fill
     if image.mode != 'RGBA':
       return change(image, level)
-    *_, opacity = image.split()
+    opacity = image.getchannel('A')
     new = change(image.convert('RGB'), level)
     new.putalpha(opacity)
     return new

@@ -82,7 +82,8 @@ class RandomResizedCrop:
     self, image: UInt8[np.ndarray, 'h w c'], rng: np.random.Generator
   ) -> tuple[float, float, float, float]:
     """Left, top, right and bottom of the part, in pixels."""
-    return self._box(*image.shape[:2], rng)
+    h, w = image.shape[:2]
+    return self._box(h, w, rng)
 
   def _box(
     self, h: int, w: int, rng: np.random.Generator

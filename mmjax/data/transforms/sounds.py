@@ -1,6 +1,7 @@
 """Augmentation of sounds: `(float32 [s], rng) -> float32 [s]`."""
 
 import dataclasses
+import math
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -64,9 +65,11 @@ class RandomNoise:
     noise = rng.standard_normal(len(x), np.float32)
     if self.color == 'pink':
       noise = _pink(noise)
-    power = np.sqrt(np.mean(np.square(x, dtype=np.float64)))
-    own = np.sqrt(np.mean(np.square(noise, dtype=np.float64)))
-    return x + np.float32(level * power / max(own, 1e-12)) * noise
+    own = math.sqrt(float(np.dot(noise, noise)))
+    wanted = level * math.sqrt(float(np.dot(x, x)))
+    noise *= np.float32(wanted / max(own, 1e-12))
+    noise += x
+    return noise
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
