@@ -58,9 +58,16 @@ def _data(argv: Sequence[str]) -> int:
   return data.main(argv)
 
 
+def _web(argv: Sequence[str]) -> int:
+  from mmjax.apps.web import command
+
+  return command.main(argv)
+
+
 _COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
   'train': (_train, 'train a model, as train.py does'),
   'data': (_data, 'look at data before anything is trained on it'),
+  'web': (_web, 'use a checkpoint in the browser'),
 }
 
 
