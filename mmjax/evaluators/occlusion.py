@@ -55,7 +55,13 @@ def occlude_image(
 
 
 def occlude_audio(
-  score: Score, batch: Batch, *, answer: int, parts: int = 16, bands: int = 4
+  score: Score,
+  batch: Batch,
+  *,
+  answer: int,
+  parts: int = 16,
+  bands: int = 4,
+  rate: int = RATE,
 ) -> Float[np.ndarray, '{bands} {parts}']:
   """How much the log-probability of an answer falls when a part is silent.
 
@@ -64,10 +70,11 @@ def occlude_audio(
 
   Args:
     score: the model.
-    batch: one example, with `audio` of `[1 s]` at 16 kHz.
+    batch: one example, with `audio` of `[1 s]`.
     answer: the class.
     parts: spans of time.
     bands: of frequency; see `band_edges`.
+    rate: samples per second.
 
   Returns:
     The fall in each band, lowest first, from the beginning of the sound to the
@@ -78,7 +85,7 @@ def occlude_audio(
     return np.zeros((bands, parts))
   sound = np.array(batch['audio'][0], np.float32)
   waves = np.fft.rfft(sound[:length])
-  hertz = np.fft.rfftfreq(length, 1 / RATE)
+  hertz = np.fft.rfftfreq(length, 1 / rate)
   silenced = []
   for low, high in itertools.pairwise(band_edges(bands)):
     band = np.fft.irfft(waves * ((hertz >= low) & (hertz < high)), length)

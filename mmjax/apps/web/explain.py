@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 from jaxtyping import Float
+from scipy import special
 
 from mmjax.apps.web import maps
+from mmjax.data.audio import RATE
 from mmjax.evaluators.left_out import LeftOut, leave_one_out
 from mmjax.evaluators.occlusion import (
   occlude_audio,
@@ -42,17 +44,23 @@ class Explainer:
   """A linen module that gives `logits`."""
   variables: Mapping[str, Any]
   """Its variables."""
+  rate: int = RATE
+  """Samples per second of its sounds."""
+  kinds: Mapping[str, str] = dataclasses.field(default_factory=dict)
+  """Head -> `sigmoid` where its classes do not exclude each other."""
 
   def score(self, batch: Batch, *, head: str) -> Float[np.ndarray, 'b c']:
     """Log-probabilities of a head's classes, for a batch of any length."""
     length = len(jax.tree.leaves(batch)[0])
+    sigmoid = self.kinds.get(head) == 'sigmoid'
+    to_log = special.log_expit if sigmoid else _log_softmax
     found = []
     for start in range(0, length, _ROWS):
       rows = np.minimum(np.arange(start, start + _ROWS), length - 1)
       part = jax.tree.map(lambda x, rows=rows: np.asarray(x)[rows], dict(batch))
       logits = self._logits(self.variables, part)[head]
-      found.append(np.asarray(jax.nn.log_softmax(logits)))
-    return np.concatenate(found)[:length].astype(np.float64)
+      found.append(to_log(np.asarray(logits, np.float64)))
+    return np.concatenate(found)[:length]
 
   def left_out(self, batch: Batch, *, head: str) -> LeftOut:
     """What a head says with all, and without each modality."""
@@ -79,14 +87,14 @@ class Explainer:
     if _has(batch, 'audio'):
       length = sound_length(batch)
       samples = np.asarray(batch['audio'])[0, :length]
-      values = occlude_audio(score, batch, answer=answer)
-      drawn = maps.over_sound(samples, values, signed=True)
+      values = occlude_audio(score, batch, answer=answer, rate=self.rate)
+      drawn = maps.over_sound(samples, values, signed=True, rate=self.rate)
       found.append(Map(_covered('sound', 'silenced', name, values), drawn))
       if 'audio' in looked:
         values = np.asarray(looked['audio'][0], np.float64).T
         share = length / np.shape(batch['audio'])[1]
         real = values[:, : max(1, round(share * values.shape[1]))]
-        drawn = maps.over_sound(samples, real, signed=False)
+        drawn = maps.over_sound(samples, real, signed=False, rate=self.rate)
         found.append(Map(_LOOKED.format('sound'), drawn))
     return found
 
@@ -110,6 +118,9 @@ def _covered(what: str, done: str, name: str, values: np.ndarray) -> str:
     f'Parts of the {what} {done}: red speaks for {name}, blue against; the '
     f'strongest part takes {most:.0%} of its probability away'
   )
+
+
+_log_softmax = functools.partial(special.log_softmax, axis=-1)
 
 
 def _has(batch: Batch, name: str) -> bool:

@@ -50,9 +50,7 @@ class Limits:
     for name, known in (('pictures', PICTURES), ('sounds', SOUNDS)):
       for ending in getattr(self, name):
         if ending not in known:
-          raise InputError(
-            f'{name}: {ending!r} is none of {", ".join(known)}'
-          )
+          raise InputError(f'{name}: {ending!r} is none of {", ".join(known)}')
 
   @property
   def bytes(self) -> int:
@@ -101,9 +99,7 @@ class Limits:
       # Its path is nobody's business.
       raise InputError(f'The {what} did not arrive; send it again.') from error
     if len(data) > self.bytes:
-      raise InputError(
-        f'The {what} is larger than {self.megabytes:g} MiB.'
-      )
+      raise InputError(f'The {what} is larger than {self.megabytes:g} MiB.')
     if not data:
       raise InputError(f'The {what} is an empty file.')
     return Upload(f'this {what}', data)

@@ -59,20 +59,22 @@ def over_sound(
   values: Float[np.ndarray, 'bands parts'],
   *,
   signed: bool,
+  rate: int = RATE,
 ) -> bytes:
   """PNG of a sound's spectrogram with a map over it.
 
   Args:
-    samples: what the model heard, at 16 kHz.
+    samples: what the model heard.
     values: the map, lowest frequency first; `signed` ones are of bands as
       `occlude_audio` makes them, others of equal parts of the mel scale.
     signed: whether values speak for and against, or are shares.
+    rate: samples per second.
   """
   figure, axes = _blank(4.2, 2.2, margin=True)
-  seconds = len(samples) / RATE
-  hop = int(np.clip(len(samples) // 300, 16, 160))
-  power = mel.mel_spectrogram(samples, hop=hop, mels=_MELS)
-  top = mel.hz_to_mel(np.array(RATE / 2))
+  seconds = len(samples) / rate
+  hop = int(np.clip(len(samples) // 300, 16, rate // 100))
+  power = mel.mel_spectrogram(samples, sample_rate=rate, hop=hop, mels=_MELS)
+  top = mel.hz_to_mel(np.array(rate / 2))
   extent = (0, seconds, 0, float(top))
   axes.imshow(
     mel.decibels(power), cmap='Greys', vmax=60, origin='lower', extent=extent
@@ -80,12 +82,12 @@ def over_sound(
   rows = values
   if signed:
     # Each band as high as it is on this scale.
-    edges = mel.hz_to_mel(np.minimum(band_edges(len(values)), RATE / 2))
+    edges = mel.hz_to_mel(np.minimum(band_edges(len(values)), rate / 2))
     middles = (np.arange(_MELS) + 0.5) / _MELS * top
     rows = values[np.searchsorted(edges, middles) - 1]
   _draw(axes, rows, signed, extent=extent, origin='lower')
   axes.set_aspect('auto')
-  ticks = np.array([250, 1000, 4000])
+  ticks = np.array([250.0, 1000.0, 4000.0])
   axes.set_yticks(mel.hz_to_mel(ticks), ['250 Hz', '1 kHz', '4 kHz'])
   axes.set_xlabel('seconds', color=QUIET, fontsize=8, labelpad=1)
   axes.tick_params(length=0, labelsize=8, labelcolor=INK)

@@ -37,10 +37,10 @@ def picture(pixels: UInt8[np.ndarray, 'h w 3'], *, side: int = 240) -> str:
   return f'<img alt="" src="{data_uri(out.getvalue(), "image/png")}">'
 
 
-def sound(samples: Float[np.ndarray, ' s']) -> str:
-  """HTML of a player of a sound at 16 kHz."""
+def sound(samples: Float[np.ndarray, ' s'], *, rate: int = RATE) -> str:
+  """HTML of a player of a sound."""
   out = io.BytesIO()
-  soundfile.write(out, np.clip(samples, -1, 1), RATE, format='FLAC')
+  soundfile.write(out, np.clip(samples, -1, 1), rate, format='FLAC')
   uri = data_uri(out.getvalue(), 'audio/flac')
   return f'<audio controls preload="metadata" src="{uri}"></audio>'
 

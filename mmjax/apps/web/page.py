@@ -32,7 +32,7 @@ def make_page(tasks: Tasks, *, limits: Limits, title: str) -> Any:
     gr.HTML(f'<h1 class="mm-head">{markup.escape(title)}</h1>')
     with gr.Tabs():
       for name, tab in _TABS.items():
-        if tasks.can(name):
+        if tasks.modalities(name):
           with gr.Tab(name.capitalize(), elem_id=f'mm-{name}'):
             tab(tasks, limits)
   page.queue(max_size=limits.waiting, default_concurrency_limit=1)
@@ -116,16 +116,24 @@ def _write(task: str, button_name: str, tasks: Tasks, limits: Limits) -> None:
   with gr.Row():
     with gr.Column(scale=1, min_width=280):
       given = _inputs(names, limits)
+      languages = tasks.languages
+      language = gr.Dropdown(
+        languages,
+        value=languages[0] if languages else None,
+        label='Language',
+        visible=len(languages) > 1,
+      )
       button = gr.Button(button_name, variant='primary')
     with gr.Column(scale=1, min_width=320):
       problem = gr.HTML(elem_id=f'mm-{task}-problem')
       written = gr.HTML(elem_id=f'mm-{task}-written')
 
-  def ask(*cells):
-    words = tasks.write(task, _take(limits, names, cells))
-    return [markup.words(words)]
+  def ask(language, *cells):
+    inputs = _take(limits, names, cells)
+    return [markup.words(tasks.write(task, inputs, language=language))]
 
-  _connect(ask, button, list(given.values()), [problem, written], given)
+  asked = [language, *given.values()]
+  _connect(ask, button, asked, [problem, written], given)
 
 
 _TABS: dict[str, Callable[[Tasks, Limits], None]] = {
@@ -138,9 +146,7 @@ _TABS: dict[str, Callable[[Tasks, Limits], None]] = {
 
 def _inputs(names: Sequence[str], limits: Limits) -> dict[str, Any]:
   """A component for each modality, in the order of people."""
-  return {
-    name: _input(name, limits) for name in _ORDER if name in names
-  }
+  return {name: _input(name, limits) for name in _ORDER if name in names}
 
 
 def _input(name: str, limits: Limits) -> Any:

@@ -30,14 +30,17 @@ def serving(
   Raises:
     InputError: Gradio is not installed, or the port is taken.
   """
-  with tempfile.TemporaryDirectory(prefix='mmjax-web-') as folder, _set(
-    GRADIO_TEMP_DIR=folder,
-    GRADIO_ANALYTICS_ENABLED='False',
-    GRADIO_SHARE='False',
-    GRADIO_ALLOWED_PATHS='',
-    GRADIO_MCP_SERVER='False',
-    GRADIO_SSR_MODE='False',
-    HF_HUB_OFFLINE='1',
+  with (
+    tempfile.TemporaryDirectory(prefix='mmjax-web-') as folder,
+    _set(
+      GRADIO_TEMP_DIR=folder,
+      GRADIO_ANALYTICS_ENABLED='False',
+      GRADIO_SHARE='False',
+      GRADIO_ALLOWED_PATHS='',
+      GRADIO_MCP_SERVER='False',
+      GRADIO_SSR_MODE='False',
+      HF_HUB_OFFLINE='1',
+    ),
   ):
     _require()
     page = make()

@@ -5,12 +5,15 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from mmjax.apps.web import markup
 from mmjax.apps.web.explain import Explainer, Map
 from mmjax.types import InputError
+
+Inputs = Mapping[str, Any]
+"""Modality -> the cell of a record: an upload or words."""
+_WANTED = {'image': 'a picture', 'text': 'words', 'audio': 'a sound'}
 
 
 class Told(NamedTuple):
@@ -36,20 +39,44 @@ class Tasks:
   index: Any = None
   """What is searched: `apps.search.Index`, if anything."""
 
-  def classify(
-    self, inputs: Mapping[str, Any], *, head: str, maps: bool
-  ) -> Told:
+  def modalities(self, task: str) -> tuple[str, ...]:
+    """What can be given for a task; nothing if the checkpoint cannot do it."""
+    there = self.checkpoint.modalities
+    writes = self.checkpoint.writes is not None
+    if task == 'search' and self.index is not None:
+      return self.checkpoint.embeds
+    if task == 'classify' and self.checkpoint.labels:
+      return there
+    if task == 'transcribe' and writes and 'audio' in there:
+      return ('audio',)
+    if task == 'caption' and writes and 'image' in there:
+      return tuple(name for name in there if name != 'audio')
+    return ()
+
+  @property
+  def heads(self) -> tuple[str, ...]:
+    """Heads that classify, the one that sees most first."""
+    return tuple(self.checkpoint.labels)
+
+  @property
+  def languages(self) -> tuple[str, ...]:
+    """Languages, or other kinds of texts, that it can be told to write."""
+    return tuple(self.checkpoint.prompts)
+
+  def classify(self, inputs: Inputs, *, head: str, maps: bool) -> Told:
     """Asks a head about one example.
 
     Raises:
-      InputError: nothing was given, or it cannot be read.
+      InputError: what the head looks at was not given, or cannot be read.
     """
-    if not inputs:
-      raise InputError('Give a picture, words or a sound first.')
+    _require(inputs, self.modalities('classify'))
     if head not in self.heads:
       raise InputError('There is no such question.')
+    owner = self._owners.get(head)
+    if owner is not None and owner not in inputs:
+      raise InputError(f'This question is about {_WANTED[owner]}: give one.')
     names = self.checkpoint.labels[head]
-    batch = self.checkpoint.batch(inputs)
+    batch = self.checkpoint.batch([inputs])
     found = self._explainer.left_out(batch, head=head)
     answer = int(found.answer[0])
     there = [n for n, m in batch['mask'].items() if np.any(m)]
@@ -59,7 +86,7 @@ class Tasks:
       {n: float(np.exp(found.without[n][0, answer])) for n in there},
       {n: float(found.effect[n][0]) for n in there},
     )
-    drawn = ()
+    drawn: Sequence[Map] = ()
     if maps:
       drawn = self._explainer.drawn(
         batch, head=head, answer=answer, name=names[answer]
@@ -67,11 +94,57 @@ class Tasks:
     shares = np.exp(found.scores[0]).tolist()
     return Told(dict(zip(names, shares, strict=True)), effects, drawn)
 
-  @property
-  def heads(self) -> tuple[str, ...]:
-    """Heads that classify, the one that sees most first."""
-    return tuple(self.checkpoint.labels)
+  def write(self, task: str, inputs: Inputs, *, language: str | None) -> str:
+    """What is said in a sound, or a text about a picture.
+
+    Raises:
+      InputError: it was not given, or cannot be read.
+    """
+    _require(inputs, self.modalities(task)[:1])
+    if language is not None and language not in self.languages:
+      raise InputError('There is no such language.')
+    return self.checkpoint.write([inputs], language=language)[0]
+
+  @functools.cached_property
+  def _owners(self) -> dict[str, str]:
+    """Heads that look at one modality alone, and at which."""
+    of = getattr(self.checkpoint.model, 'modality_heads', {})
+    names = {key: name for name, key in self.checkpoint.keys.items()}
+    return {h: names.get(key, key) for key, heads in of.items() for h in heads}
 
   @functools.cached_property
   def _explainer(self) -> Explainer:
-    return Explainer(self.checkpoint.model, self.checkpoint.variables)
+    return Explainer(
+      self.checkpoint.model,
+      self.checkpoint.variables,
+      rate=self.checkpoint.records.audio_rate,
+      kinds=self.checkpoint.kinds,
+    )
+
+
+def open_tasks(checkpoint: str, index: str | None) -> Tasks:
+  """Opens what is used.
+
+  Raises:
+    InputError: it cannot be used, or can do nothing that the page shows.
+  """
+  from mmjax.apps.opening import open_checkpoint
+
+  opened = open_checkpoint(checkpoint)
+  # Where it is here is nobody's business: it stands in errors.
+  tasks = Tasks(dataclasses.replace(opened, name='This model'), None)
+  if not any(map(tasks.modalities, TASKS)):
+    raise InputError(
+      f'{checkpoint} neither classifies nor writes'
+      + ('' if index else ', and there is no --index to search')
+    )
+  return tasks
+
+
+TASKS = ('search', 'classify', 'transcribe', 'caption')
+
+
+def _require(inputs: Inputs, names: Sequence[str]) -> None:
+  if not any(name in inputs for name in names):
+    wanted = ' or '.join(_WANTED[name] for name in names)
+    raise InputError(f'Give {wanted} first.')

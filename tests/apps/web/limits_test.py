@@ -42,7 +42,7 @@ def test_fewer_endings(tmp_path):
     Limits(sounds=('.wav',)).sound(str(file))
   with pytest.raises(InputError, match=r"pictures: '\.svg' is none of \.png,"):
     Limits(pictures=('.png', '.svg'))
-  with pytest.raises(InputError, match='megabytes -1 is not above 0'):
+  with pytest.raises(InputError, match='megabytes -1.0 is not above 0'):
     Limits(megabytes=-1.0)
 
 

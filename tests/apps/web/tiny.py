@@ -1,12 +1,13 @@
 """A tiny model of pictures, words and sounds, and a page for it."""
 
-import dataclasses
 import functools
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from mmjax.data.sources import Records
+from mmjax.data.sources.record import Record
 from mmjax.encoders.audio import AudioSpectrogramTransformer
 from mmjax.encoders.convolutional import ConvolutionalEncoder
 from mmjax.encoders.text import TextTransformer
@@ -48,3 +49,43 @@ def records():
     text_length=16,
     audio_seconds=0.5,
   )
+
+
+class Checkpoint:
+  """What the page needs of a checkpoint."""
+
+  modalities = embeds = MODALITIES
+  writes = True
+
+  def __init__(self):
+    self.labels = {'label': NAMES}
+    self.keys = {name: name for name in MODALITIES}
+    self.kinds = self.prompts = {}
+
+  @functools.cached_property
+  def model(self):
+    return model()
+
+  @functools.cached_property
+  def records(self):
+    return records()
+
+  def batch(self, inputs):
+    rows = [
+      self.records.prepare({'record': Record('', one, ''), 'label': -1}, None)
+      for one in inputs
+    ]
+    return jax.tree.map(lambda *x: jnp.stack(x), *rows)
+
+  def write(self, inputs, *, language):
+    assert language is None
+    return [f'{sorted(one)} <i>' for one in inputs]
+
+  @functools.cached_property
+  def variables(self):
+    batch = self.batch([{}])
+    shapes = jax.eval_shape(lambda: self.model.init(jax.random.key(0), batch))
+    rng = np.random.default_rng(0)
+    return jax.tree.map(
+      lambda x: jnp.asarray(rng.normal(size=x.shape) / 3, x.dtype), shapes
+    )
