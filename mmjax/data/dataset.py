@@ -73,6 +73,17 @@ class Shared(Protocol):
     ...
 
 
+@runtime_checkable
+class Foreign(Protocol):
+  """A data set whose models can be used on pictures, texts and sounds that are
+  not its own."""
+
+  def as_records(self, root: str = '') -> Any:
+    """`mmjax.data.sources.Records` that prepares what stands at `root` as this
+    data set prepares its own."""
+    ...
+
+
 def check_name(what: str, name: str, names: Iterable[str]) -> None:
   """Checks that a name is one of those that there are.
 

@@ -63,7 +63,7 @@ def decode(
     reason = f'cannot read this picture: {_reason(error)}'
     raise RecordError(reason, file=file) from error
   if size is not None:
-    rgb = _fit(rgb, size)
+    rgb = fit(rgb, size)
   if canvas is not None and min(rgb.size) > canvas:
     scale = canvas / min(rgb.size)
     w, h = (round(side * scale) for side in rgb.size)
@@ -149,7 +149,8 @@ def _over_white(image: Image.Image) -> Image.Image:
   return white.convert('RGB')
 
 
-def _fit(image: Image.Image, size: int) -> Image.Image:
+def fit(image: Image.Image, size: int) -> Image.Image:
+  """A picture, scaled until its longer side is `size`."""
   scale = size / max(image.size)
   w, h = (max(1, round(side * scale)) for side in image.size)
   if (w, h) == image.size:

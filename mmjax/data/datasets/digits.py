@@ -16,6 +16,8 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from mmjax.data.dataset import SPLITS, Example, check_name
+from mmjax.data.fitting import Ink
+from mmjax.data.sources.records import Records
 from mmjax.data.tokenizers import ByteTokenizer
 from mmjax.types import InputError
 
@@ -82,6 +84,17 @@ class Digits:
   def classes(self) -> Mapping[str, Sequence[str]]:
     """The words, by the digit they stand for."""
     return {'label': WORDS}
+
+  def as_records(self, root: str = '') -> Records:
+    """Others' digits in black on white, words and tones; no noise is added."""
+    return Records(
+      root=root,
+      modalities=('image', 'text', 'audio'),
+      image_size=8,
+      text_length=self.text_length,
+      audio_seconds=self.audio_length / SAMPLE_RATE,
+      resize=Ink(size=8),
+    )
 
   def check(self) -> None:
     """Nothing to look for: the data came with scikit-learn."""

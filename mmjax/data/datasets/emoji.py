@@ -17,6 +17,7 @@ import numpy as np
 from mmjax.data import images, splits
 from mmjax.data.dataset import SPLITS, Example, check_name
 from mmjax.data.errors import RecordError
+from mmjax.data.sources.records import Records
 from mmjax.data.tokenizers import ByteTokenizer
 from mmjax.data.transforms import Resize, Transform
 from mmjax.types import InputError
@@ -64,6 +65,15 @@ class Emoji:
   def classes(self) -> Mapping[str, Sequence[str]]:
     """Unicode's categories."""
     return {'label': CATEGORIES}
+
+  def as_records(self, root: str = '') -> Records:
+    """Others' pictures, made square, and names."""
+    return Records(
+      root=root,
+      modalities=('image', 'text'),
+      image_size=self.image_size,
+      text_length=self.text_length,
+    )
 
   def check(self) -> None:
     """Looks whether the list of emoji is there.

@@ -15,6 +15,8 @@ from typing import Literal
 import numpy as np
 
 from mmjax.data.dataset import SPLITS, Example, check_name
+from mmjax.data.fitting import Ink
+from mmjax.data.sources.records import Records
 from mmjax.data.tokenizers import ByteTokenizer
 from mmjax.data.transforms import Transform
 from mmjax.types import InputError
@@ -59,6 +61,16 @@ class Fashion:
   def classes(self) -> Mapping[str, Sequence[str]]:
     """What the pictures show."""
     return {'label': CLASSES}
+
+  def as_records(self, root: str = '') -> Records:
+    """Others' pictures, on white, and names."""
+    return Records(
+      root=root,
+      modalities=('image', 'text') if self.text_length else ('image',),
+      image_size=28,
+      text_length=self.text_length or 96,
+      resize=Ink(size=28),
+    )
 
   def check(self) -> None:
     """Looks whether the four files are there.

@@ -16,13 +16,11 @@ from jaxtyping import UInt8
 
 from mmjax.data import audio, splits
 from mmjax.data.dataset import SPLITS, Example, check_name
-from mmjax.data.datasets import (
-  stamps_cache,
-  stamps_files,
-  stamps_views,
-)
+from mmjax.data.datasets import stamps_cache, stamps_files, stamps_views
 from mmjax.data.datasets.stamps_cache import Stamp
 from mmjax.data.errors import RecordError
+from mmjax.data.fitting import Letterbox
+from mmjax.data.sources.records import Records
 from mmjax.data.tokenizers import ByteTokenizer
 from mmjax.data.transforms import Resize, Transform
 from mmjax.types import InputError
@@ -112,6 +110,18 @@ class Stamps:
   def classes(self) -> Mapping[str, Sequence[str]]:
     """Names of the categories and of the languages spoken."""
     return {'label': self.categories, 'language': self.spoken}
+
+  def as_records(self, root: str = '') -> Records:
+    """Others' pictures, on a white square, texts and sounds."""
+    resize = self.resize or Resize(size=self.image_size)
+    canvas = max(_CANVAS, self.image_size)
+    names = 'image_size', 'text_length', 'audio_seconds', 'tokenizer'
+    return Records(
+      root=root,
+      modalities=('image', 'text', 'audio'),
+      resize=Letterbox(canvas=canvas, resize=resize),
+      **{name: getattr(self, name) for name in names},
+    )
 
   @property
   def audio_length(self) -> int:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from mmjax.data.datasets.stamps import SPOKEN, WRITTEN
@@ -67,6 +67,11 @@ class Captions:
   """Those asked for in evaluation."""
 
   @property
+  def prompts(self) -> Mapping[str, str]:
+    """What asks for each language."""
+    return {name: f'{name}: ' for name in self.languages}
+
+  @property
   def kinds(self) -> Sequence[str]:
     """The languages that are scored."""
     return self.scored
@@ -85,7 +90,7 @@ class Captions:
     return [
       Item(
         stamp.texts[name],
-        prompt=f'{name}: ',
+        prompt=self.prompts[name],
         kind=name if name in self.scored else None,
       )
       for name in languages

@@ -14,6 +14,7 @@ from mmjax.data.datasets import stamps_cache
 from mmjax.data.datasets.stamps import Stamps
 from mmjax.data.datasets.stamps_cache import Stamp
 from mmjax.data.datasets.stamps_items import Captions, Item, Task
+from mmjax.data.sources.records import Records
 from mmjax.data.subwords import Subwords
 from mmjax.data.tokenizers import ByteTokenizer
 from mmjax.types import InputError
@@ -53,6 +54,20 @@ class StampsTasks:
   def classes(self) -> Mapping[str, Sequence[str]]:
     """Names of the kinds of texts."""
     return {'kind': self.task.kinds}
+
+  @property
+  def prompts(self) -> Mapping[str, str]:
+    """Kind of text -> what is written before one and given."""
+    return getattr(self.task, 'prompts', {})
+
+  def as_records(self, root: str = '') -> Records:
+    """As the stamps are; the text is what is read."""
+    tokenizer = dataclasses.replace(self.tokenizer, length=self.source_length)
+    return dataclasses.replace(
+      self.stamps.as_records(root),
+      tokenizer=tokenizer,
+      text_length=self.source_length,
+    )
 
   def check(self) -> None:
     """Looks whether the folder is there and holds stamps.

@@ -51,23 +51,25 @@ def size(cell: Any) -> tuple[int, int]:
   return images.size(_bytes(cell))
 
 
-def sound(cell: Any, *, seconds: float) -> Float32[np.ndarray, ' s']:
-  """The first seconds of the sound in a cell: mono, 16 kHz.
+def sound(
+  cell: Any, *, seconds: float, rate: int = audio.RATE
+) -> Float32[np.ndarray, ' s']:
+  """The first seconds of the sound in a cell: mono, `rate` samples a second.
 
   Raises:
     RecordError: there is no sound, or one that nobody would make.
   """
   if isinstance(cell, Samples):
     count = math.ceil(seconds * cell.rate)
-    x, rate = np.asarray(cell.x[:count], np.float32), cell.rate
-    _check_rate(rate)
+    x, own = np.asarray(cell.x[:count], np.float32), cell.rate
+    _check_rate(own)
   else:
-    x, rate = _decode(_bytes(cell), seconds)
+    x, own = _decode(_bytes(cell), seconds)
   if not x.size:
     raise RecordError('this sound holds no samples')
   if not np.isfinite(x).all():
     raise RecordError('this sound holds NaN or infinite samples')
-  return audio.resample(x, rate)
+  return audio.resample(x, own, rate)
 
 
 def duration(cell: Any) -> float:

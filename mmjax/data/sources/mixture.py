@@ -10,7 +10,7 @@ from typing import Any, Literal
 import jax
 import numpy as np
 
-from mmjax.data.dataset import Example
+from mmjax.data.dataset import Example, Foreign
 from mmjax.data.errors import RecordError
 from mmjax.types import InputError
 
@@ -51,6 +51,13 @@ class Mixture:
       for target, names in part.classes.items():
         found.setdefault(target, {}).update(dict.fromkeys(names))
     return {target: tuple(names) for target, names in found.items()}
+
+  def as_records(self, root: str = '') -> Any:
+    """As the first part that knows how."""
+    for part in self.parts.values():
+      if isinstance(part, Foreign):
+        return part.as_records(root)
+    raise InputError('no part of this mixture prepares what is not its own')
 
   def check(self) -> None:
     """Looks at each part.

@@ -49,7 +49,9 @@ class Records:
   text_length: int = 96
   """Tokens of the text array, begin and end included."""
   audio_seconds: float = 3.0
-  """Length of the audio array at 16 kHz; what is longer is cut."""
+  """Length of the audio array; what is longer is cut."""
+  audio_rate: int = audio.RATE
+  """Samples per second of the audio array."""
   tokenizer: Any = None
   """`text -> (ids [t], mask [t])`, such as `pretrained.TokensFor`; the bytes of
   the text if None."""
@@ -79,7 +81,7 @@ class Records:
   @property
   def audio_length(self) -> int:
     """Samples of the audio array."""
-    return round(self.audio_seconds * audio.RATE)
+    return round(self.audio_seconds * self.audio_rate)
 
   @property
   def opened(self) -> Opened:
@@ -91,6 +93,10 @@ class Records:
     return open_records(
       self.root, columns=self.columns, files=self.files, cache=self.cache
     )
+
+  def as_records(self, root: str = '') -> 'Records':
+    """The same of another place, with columns of the usual names."""
+    return dataclasses.replace(self, root=root, files='', columns=Columns())
 
   def resolved(self) -> 'Records':
     """The same, with the modalities and labels that the data has.
@@ -178,7 +184,17 @@ class Records:
     """
     if 'error' in example:
       raise example['error']
-    record = example['record']
+    label = {'label': np.int32(example['label'])} if self.classes else {}
+    return {**self.inputs(example['record'], rng), **label}
+
+  def inputs(
+    self, record: Record, rng: np.random.Generator | None = None
+  ) -> Example:
+    """What `prepare` gives, but the label; the record may be of any place.
+
+    Raises:
+      RecordError: see `prepare`.
+    """
     found, masks = {}, {}
     for name in self.modalities or self.opened.modalities:
       cell = cell_of(record, name, self.columns)
@@ -187,8 +203,7 @@ class Records:
         found[name], masks[name] = make(cell, rng)
       except RecordError as error:
         raise _with_place(error, record, name, cell) from error
-    label = {'label': np.int32(example['label'])} if self.classes else {}
-    return {**found, 'mask': masks, **label}
+    return {**found, 'mask': masks}
 
   def _image(self, cell: Any, rng: np.random.Generator | None):
     side = self.image_size
@@ -210,7 +225,7 @@ class Records:
   def _audio(self, cell: Any, rng: np.random.Generator | None):
     x = np.zeros(0, np.float32)
     if cell is not None:
-      x = arrays.sound(cell, seconds=self.audio_seconds)
+      x = arrays.sound(cell, seconds=self.audio_seconds, rate=self.audio_rate)
     return audio.to_length(x, self.audio_length)
 
 
