@@ -1,11 +1,13 @@
 """What the page takes from a person, and how much of it."""
 
 import dataclasses
+import re
 from pathlib import Path
 
 from mmjax.data.errors import RecordError
 from mmjax.types import InputError
 
+_PATH = re.compile(r'(?<!\w)(?:/[\w.~+-]+){2,}/?')  # of the server
 PICTURES = ('.png', '.jpg', '.jpeg', '.webp', '.gif', '.bmp', '.tiff', '.ppm')
 SOUNDS = ('.wav', '.flac', '.ogg', '.mp3', '.aiff', '.au')
 
@@ -113,5 +115,6 @@ def sentence(error: Exception) -> str:
     text = str(error)
   else:
     text = 'Something went wrong inside; the log of the server tells what'
+  text = _PATH.sub('…', text)
   text = text[:1].upper() + text[1:]
   return text if text.endswith(('.', '!', '?')) else f'{text}.'

@@ -65,7 +65,7 @@ def _search(tasks: Tasks, limits: Limits) -> None:
       )
       button = gr.Button('Search', variant='primary')
     with gr.Column(scale=2, min_width=320):
-      problem = gr.HTML(elem_id='mm-search-problem')
+      problem = gr.HTML(elem_id='mm-search-problem', padding=False)
       found = gr.HTML(elem_id='mm-search-found')
 
   def ask(kind, *cells):
@@ -88,7 +88,7 @@ def _classify(tasks: Tasks, limits: Limits) -> None:
       maps = gr.Checkbox(True, label='Draw where it mattered')
       button = gr.Button('Classify', variant='primary')
     with gr.Column(scale=1, min_width=320):
-      problem = gr.HTML(elem_id='mm-classify-problem')
+      problem = gr.HTML(elem_id='mm-classify-problem', padding=False)
       label = gr.Label(
         num_top_classes=5, label='Answer', elem_id='mm-classify-answer'
       )
@@ -125,7 +125,7 @@ def _write(task: str, button_name: str, tasks: Tasks, limits: Limits) -> None:
       )
       button = gr.Button(button_name, variant='primary')
     with gr.Column(scale=1, min_width=320):
-      problem = gr.HTML(elem_id=f'mm-{task}-problem')
+      problem = gr.HTML(elem_id=f'mm-{task}-problem', padding=False)
       written = gr.HTML(elem_id=f'mm-{task}-written')
 
   def ask(language, *cells):
@@ -184,11 +184,13 @@ def _unread(component: Any) -> Any:
   Gradio would decode it, with fewer questions than mmjax asks, and would fetch
   an address. (A subclass would make Gradio write files beside this one.)
   """
+  import gradio as gr
+
   keep = component.async_move_resource_to_block_cache
 
   async def only_files(path: Any) -> Any:
     if path is not None and '://' in str(path):
-      raise ValueError('not an upload')
+      raise gr.Error('This is no upload.', print_exception=False)
     return await keep(path)
 
   component.async_move_resource_to_block_cache = only_files

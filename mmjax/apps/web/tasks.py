@@ -7,12 +7,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mmjax.apps.opening import open_checkpoint
+from mmjax.apps.search import Index
 from mmjax.apps.web import markup
 from mmjax.apps.web.explain import Explainer, Map
+from mmjax.apps.web.found import Found
 from mmjax.types import InputError
 
 Inputs = Mapping[str, Any]
 """Modality -> the cell of a record: an upload or words."""
+_RESULTS = 12
 _WANTED = {'image': 'a picture', 'text': 'words', 'audio': 'a sound'}
 
 
@@ -94,6 +98,33 @@ class Tasks:
     shares = np.exp(found.scores[0]).tolist()
     return Told(dict(zip(names, shares, strict=True)), effects, drawn)
 
+  def search(self, inputs: Inputs, *, kind: str) -> list[markup.Card]:
+    """What is nearest to what was given, the nearest first.
+
+    Args:
+      inputs: of one modality, or of several: what is near to all of them.
+      kind: `all`, or one of `found`.
+
+    Raises:
+      InputError: nothing was given, or it cannot be read.
+    """
+    _require(inputs, self.modalities('search'))
+    if kind not in ('all', *self.found):
+      raise InputError('There is nothing of that kind.')
+    hits = self.index.query(
+      **inputs, k=_RESULTS, modality=None if kind == 'all' else kind
+    )
+    return [self._found.card(hit) for hit in hits]
+
+  @property
+  def found(self) -> tuple[str, ...]:
+    """Modalities that can be found."""
+    return () if self.index is None else tuple(self.index.meta['modalities'])
+
+  @functools.cached_property
+  def _found(self) -> Found:
+    return Found(self.index)
+
   def write(self, task: str, inputs: Inputs, *, language: str | None) -> str:
     """What is said in a sound, or a text about a picture.
 
@@ -128,11 +159,13 @@ def open_tasks(checkpoint: str, index: str | None) -> Tasks:
   Raises:
     InputError: it cannot be used, or can do nothing that the page shows.
   """
-  from mmjax.apps.opening import open_checkpoint
-
   opened = open_checkpoint(checkpoint)
+  if index is not None:
+    _ = Index(index, checkpoint=opened).checkpoint  # or says what is wrong
   # Where it is here is nobody's business: it stands in errors.
-  tasks = Tasks(dataclasses.replace(opened, name='This model'), None)
+  opened = dataclasses.replace(opened, name='This model')
+  made = None if index is None else Index(index, checkpoint=opened)
+  tasks = Tasks(opened, made)
   if not any(map(tasks.modalities, TASKS)):
     raise InputError(
       f'{checkpoint} neither classifies nor writes'

@@ -60,6 +60,8 @@ def test_what_went_wrong_names_no_path():
   error = RecordError('cannot read this sound: no', file='/home/me/x.wav')
   assert sentence(error) == 'Cannot read this sound: no.'
   assert sentence(InputError('Too long!')) == 'Too long!'
+  error = InputError("/home/me/x.index has no audio ('/home/me') and/or 1/2")
+  assert sentence(error) == "… has no audio ('…') and/or 1/2."
   assert sentence(OSError('/home/me/x.wav')) == (
     'Something went wrong inside; the log of the server tells what.'
   )
