@@ -64,10 +64,59 @@ def _web(argv: Sequence[str]) -> int:
   return command.main(argv)
 
 
+def _search(argv: Sequence[str]) -> int:
+  from mmjax.apps import search_command
+
+  return search_command.main(argv)
+
+
+def _transcribe(argv: Sequence[str]) -> int:
+  from mmjax.apps import transcribe
+
+  return transcribe.main(argv)
+
+
+def _caption(argv: Sequence[str]) -> int:
+  from mmjax.apps import caption
+
+  return caption.main(argv)
+
+
+def _evaluate(argv: Sequence[str]) -> int:
+  from mmjax.apps import evaluate
+
+  return evaluate.main(argv)
+
+
+def _export(argv: Sequence[str]) -> int:
+  from mmjax.apps import export
+
+  return export.main(argv)
+
+
+def _plan(argv: Sequence[str]) -> int:
+  from mmjax.apps import plan
+
+  return plan.main(argv)
+
+
+def _web(argv: Sequence[str]) -> int:
+  from mmjax.apps import web
+
+  return web.main(argv)
+
+
 _COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
   'train': (_train, 'train a model, as train.py does'),
+  'evaluate': (_evaluate, 'score a model on any data'),
+  'search': (_search, 'find pictures, sounds and texts by each other'),
+  'transcribe': (_transcribe, 'write what is said in sounds'),
+  'caption': (_caption, 'write what pictures show'),
+  'web': (_web, 'use a model in the browser'),
   'data': (_data, 'look at data before anything is trained on it'),
   'web': (_web, 'use a checkpoint in the browser'),
+  'export': (_export, "write a run's parameters as other projects read them"),
+  'plan': (_plan, 'say what a step of training takes on other devices'),
 }
 
 

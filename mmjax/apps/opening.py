@@ -90,6 +90,8 @@ def _open_pretrained(name: str, batch_size: int) -> Checkpoint:
   keys = _keys(loaded.model)
   if not keys:
     raise InputError(f'{name} reads neither pictures, texts nor sounds')
+  if 'text' in keys and loaded.preprocess.text.tokenizer is None:
+    del keys['text']  # only ids could be given
   inputs = loaded.architecture.inputs
   given: dict[str, Any] = {}
   if 'image' in keys:

@@ -100,12 +100,16 @@ class Manifest:
     return RecordError(reason, file=self._file, row=line)
 
   def _cells(self, cells: Mapping[str, Any], line: int) -> dict[str, Any]:
-    """Those of the columns that are used; files as such."""
+    """Files as such; of the columns that are not used, those of one value."""
     found = {}
     self.names.update(cells)
     files = {getattr(self._columns, name) for name in FILES}
-    for name in self._columns.all():
-      cell = cells.get(name)
+    used = set(self._columns.all())
+    for name, cell in cells.items():
+      if name not in used:
+        if isinstance(cell, (str, int, float)) and not is_missing(cell):
+          found[name] = clean(cell) if isinstance(cell, str) else cell
+        continue
       if isinstance(cell, float) and math.isnan(cell):
         cell = None
       if is_missing(cell):
