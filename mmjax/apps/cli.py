@@ -100,12 +100,6 @@ def _plan(argv: Sequence[str]) -> int:
   return plan.main(argv)
 
 
-def _web(argv: Sequence[str]) -> int:
-  from mmjax.apps import web
-
-  return web.main(argv)
-
-
 _COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
   'train': (_train, 'train a model, as train.py does'),
   'evaluate': (_evaluate, 'score a model on any data'),
@@ -114,7 +108,6 @@ _COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
   'caption': (_caption, 'write what pictures show'),
   'web': (_web, 'use a model in the browser'),
   'data': (_data, 'look at data before anything is trained on it'),
-  'web': (_web, 'use a checkpoint in the browser'),
   'export': (_export, "write a run's parameters as other projects read them"),
   'plan': (_plan, 'say what a step of training takes on other devices'),
 }

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mmjax.apps.entries import place_of
-from mmjax.apps.search import Hit, Index
+from mmjax.apps.search import Hit
 from mmjax.apps.web import markup
 from mmjax.data.errors import RecordError
 from mmjax.data.sources import Records, arrays
@@ -25,8 +25,8 @@ class Found:
   stands in the index is only compared with that.
   """
 
-  index: Index
-  """What was searched."""
+  index: Any
+  """What was searched: `apps.search.Index`."""
 
   def card(self, hit: Hit) -> markup.Card:
     """A result as the page shows it."""

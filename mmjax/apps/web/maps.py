@@ -16,6 +16,7 @@ from mmjax.evaluators.occlusion import band_edges
 
 _DPI = 110
 _MELS = 64
+_LEAST = 0.1  # fall of a log-probability
 # Clear where nothing is said: red for, blue against.
 SIGNED = LinearSegmentedColormap.from_list(
   'signed',
@@ -70,7 +71,7 @@ def over_sound(
     signed: whether values speak for and against, or are shares.
     rate: samples per second.
   """
-  figure, axes = _blank(4.2, 2.2, margin=True)
+  figure, axes = _blank(3.4, 2.2, margin=True)
   seconds = len(samples) / rate
   hop = int(np.clip(len(samples) // 300, 16, rate // 100))
   power = mel.mel_spectrogram(samples, sample_rate=rate, hop=hop, mels=_MELS)
@@ -89,8 +90,8 @@ def over_sound(
   axes.set_aspect('auto')
   ticks = np.array([250.0, 1000.0, 4000.0])
   axes.set_yticks(mel.hz_to_mel(ticks), ['250 Hz', '1 kHz', '4 kHz'])
-  axes.set_xlabel('seconds', color=QUIET, fontsize=8, labelpad=1)
-  axes.tick_params(length=0, labelsize=8, labelcolor=INK)
+  axes.set_xlabel('seconds', color=QUIET, fontsize=9, labelpad=1)
+  axes.tick_params(length=0, labelsize=9, labelcolor=INK)
   axes.spines[:].set_visible(False)
   return _png(figure)
 
@@ -99,12 +100,13 @@ def _blank(
   width: float, height: float, *, margin: bool = False
 ) -> tuple[Figure, Axes]:
   figure = Figure(figsize=(width, height), dpi=_DPI, facecolor=PAPER)
-  box = (0.13, 0.17, 0.86, 0.81) if margin else (0, 0, 1, 1)
+  box = (0.16, 0.18, 0.83, 0.8) if margin else (0, 0, 1, 1)
   return figure, figure.add_axes(box)
 
 
 def _draw(axes: Axes, values: np.ndarray, signed: bool, **place: Any) -> None:
-  most = max(float(np.abs(values).max()), 1e-9)
+  # What hardly matters is drawn pale.
+  most = max(float(np.abs(values).max()), _LEAST if signed else 1e-9)
   axes.imshow(
     values,
     cmap=SIGNED if signed else SHARES,

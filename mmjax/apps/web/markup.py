@@ -13,6 +13,10 @@ from PIL import Image
 
 from mmjax.data.audio import RATE
 
+NAMES = {'image': 'picture', 'text': 'words', 'audio': 'sound'}
+"""What people call modalities."""
+_LEAST = 0.1  # a smaller effect than that is drawn as small as it is
+
 
 class Card(NamedTuple):
   """One result of a search.
@@ -55,10 +59,19 @@ def data_uri(data: bytes, kind: str) -> str:
   return f'data:{kind};base64,{base64.b64encode(data).decode()}'
 
 
-def cards(found: Sequence[Card]) -> str:
-  """HTML of the results of a search, best first."""
-  if not found:
+def results(found: Mapping[str, Sequence[Card]]) -> str:
+  """HTML of the results of a search: heading -> results, the best first."""
+  some = {head: cards(of) for head, of in found.items() if of}
+  if not some:
     return '<p class="mm-quiet">Nothing was found.</p>'
+  return ''.join(
+    f'<h2 class="mm-kind">{html.escape(head)}</h2>{body}'
+    for head, body in some.items()
+  )
+
+
+def cards(found: Sequence[Card]) -> str:
+  """HTML of results of one kind."""
   items = ''.join(
     f'<li class="mm-card"><div class="mm-body">{card.body}</div>'
     f'<div class="mm-title" title="{html.escape(card.title)}">'
@@ -97,16 +110,16 @@ def effects(
   Args:
     answer: the class.
     before: its probability with all.
-    after: its probability without each.
+    after: its probability without each modality.
     effect: how much each added to its log-probability.
   """
-  most = max([abs(x) for x in effect.values()] + [1e-9])
+  most = max([abs(x) for x in effect.values()] + [_LEAST])
   lines = []
   for name in sorted(effect, key=lambda name: -effect[name]):
     side = 'for' if effect[name] >= 0 else 'against'
     width = 50 * abs(effect[name]) / most
     lines.append(
-      f'<tr><th scope="row">{html.escape(name)}</th>'
+      f'<tr><th scope="row">{html.escape(NAMES.get(name, name))}</th>'
       f'<td class="mm-track"><span class="mm-bar mm-{side}" '
       f'style="width:{width:.1f}%"></span></td>'
       f'<td class="mm-number">{before:.1%} → {after[name]:.1%}</td></tr>'
@@ -130,15 +143,22 @@ def figure(png: bytes, caption: str) -> str:
 CSS = """
 .mm-head { font-size: 22px; font-weight: 650; margin: 4px 0; }
 .mm-cards { display: grid; gap: 14px; padding: 0; margin: 0; list-style: none;
-  grid-template-columns: repeat(auto-fill, minmax(168px, 1fr)); }
+  grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); }
 .mm-card { border: 1px solid var(--border-color-primary); border-radius: 10px;
   padding: 10px; background: var(--background-fill-primary); margin: 0;
   display: flex; flex-direction: column; gap: 6px; overflow: hidden; }
+.mm-kind { font-size: 14px; font-weight: 600; margin: 0 0 8px; }
+.mm-cards + .mm-kind { margin-top: 18px; }
+[id$="-problem"]:not(:has(.mm-problem)) { display: none; }
+.mm-audio .wrap { min-height: 96px !important; height: 96px; padding: 0; }
+.mm-audio .wrap .icon-wrap { display: none; }
 .mm-body { display: flex; align-items: center; justify-content: center;
-  height: 140px; }
-.mm-body img { max-width: 100%; max-height: 140px; object-fit: contain; }
+  height: 120px; }
+.mm-body:has(audio) { height: 64px; }
+.mm-body img { max-width: 100%; max-height: 120px; object-fit: contain; }
 .mm-body audio { width: 100%; }
-.mm-body blockquote { margin: 0; overflow: hidden; max-height: 140px; }
+.mm-body blockquote { margin: 0 !important; overflow: hidden; height: 120px;
+  font-size: 13px; line-height: 1.4; }
 .mm-title { font-size: 13px; line-height: 1.35; overflow-wrap: anywhere; }
 .mm-score, .mm-quiet { font-size: 12px; color: var(--body-text-color-subdued);
   font-variant-numeric: tabular-nums; }
@@ -158,8 +178,9 @@ CSS = """
 .mm-against { right: 50%; background: #2f6fb7; }
 .mm-number { width: 132px; text-align: right;
   font-variant-numeric: tabular-nums; }
-.mm-maps { display: flex; flex-wrap: wrap; gap: 14px; }
-.mm-figure { margin: 0; flex: 1 1 200px; max-width: 360px; }
+.mm-maps { display: grid; gap: 14px; align-items: start;
+  grid-template-columns: repeat(auto-fit, minmax(240px, 1fr)); }
+.mm-figure { margin: 0; max-width: 360px; }
 .mm-figure img { width: 100%; border-radius: 6px; }
 .mm-figure figcaption { font-size: 12px; line-height: 1.4;
   color: var(--body-text-color-subdued); }

@@ -41,9 +41,9 @@ def make_page(tasks: Tasks, *, limits: Limits, title: str) -> Any:
 
 def look() -> dict[str, Any]:
   """Arguments of `launch` for colours and fonts, none from elsewhere."""
-  import gradio as gr
+  from gradio import themes
 
-  theme = gr.themes.Default(
+  theme = themes.Default(
     primary_hue='blue',
     neutral_hue='slate',
     radius_size='md',
@@ -58,19 +58,19 @@ def _search(tasks: Tasks, limits: Limits) -> None:
 
   names = tasks.modalities('search')
   with gr.Row():
-    with gr.Column(scale=1, min_width=280):
+    with gr.Column(scale=2, min_width=280):
       given = _inputs(names, limits)
       kind = gr.Dropdown(
-        ['all', *tasks.found], value='all', label='Show', min_width=80
+        ['all', *tasks.kinds], value='all', label='Show', min_width=80
       )
       button = gr.Button('Search', variant='primary')
-    with gr.Column(scale=2, min_width=320):
+    with gr.Column(scale=4, min_width=320):
       problem = gr.HTML(elem_id='mm-search-problem', padding=False)
       found = gr.HTML(elem_id='mm-search-found')
 
   def ask(kind, *cells):
     inputs = _take(limits, names, cells)
-    return [markup.cards(tasks.search(inputs, kind=kind))]
+    return [markup.results(tasks.search(inputs, kind=kind))]
 
   _connect(ask, button, [kind, *given.values()], [problem, found], given)
 
@@ -80,14 +80,14 @@ def _classify(tasks: Tasks, limits: Limits) -> None:
 
   names, heads = tasks.modalities('classify'), tasks.heads
   with gr.Row():
-    with gr.Column(scale=1, min_width=280):
+    with gr.Column(scale=2, min_width=280):
       given = _inputs(names, limits)
       head = gr.Dropdown(
         heads, value=heads[0], label='Question', visible=len(heads) > 1
       )
       maps = gr.Checkbox(True, label='Draw where it mattered')
       button = gr.Button('Classify', variant='primary')
-    with gr.Column(scale=1, min_width=320):
+    with gr.Column(scale=3, min_width=320):
       problem = gr.HTML(elem_id='mm-classify-problem', padding=False)
       label = gr.Label(
         num_top_classes=5, label='Answer', elem_id='mm-classify-answer'
@@ -114,7 +114,7 @@ def _write(task: str, button_name: str, tasks: Tasks, limits: Limits) -> None:
 
   names = tasks.modalities(task)
   with gr.Row():
-    with gr.Column(scale=1, min_width=280):
+    with gr.Column(scale=2, min_width=280):
       given = _inputs(names, limits)
       languages = tasks.languages
       language = gr.Dropdown(
@@ -124,7 +124,7 @@ def _write(task: str, button_name: str, tasks: Tasks, limits: Limits) -> None:
         visible=len(languages) > 1,
       )
       button = gr.Button(button_name, variant='primary')
-    with gr.Column(scale=1, min_width=320):
+    with gr.Column(scale=3, min_width=320):
       problem = gr.HTML(elem_id=f'mm-{task}-problem', padding=False)
       written = gr.HTML(elem_id=f'mm-{task}-written')
 
@@ -174,6 +174,7 @@ def _input(name: str, limits: Limits) -> Any:
       type='filepath',
       sources=['upload', 'microphone'],
       buttons=[],
+      elem_classes='mm-audio',
     )
   )
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from mmjax.types import InputError
 
 Inputs = Mapping[str, Any]
 """Modality -> the cell of a record: an upload or words."""
+_KINDS = {'pictures': 'image', 'sounds': 'audio', 'words': 'text'}
 _RESULTS = 12
 _WANTED = {'image': 'a picture', 'text': 'words', 'audio': 'a sound'}
 
@@ -98,28 +100,39 @@ class Tasks:
     shares = np.exp(found.scores[0]).tolist()
     return Told(dict(zip(names, shares, strict=True)), effects, drawn)
 
-  def search(self, inputs: Inputs, *, kind: str) -> list[markup.Card]:
-    """What is nearest to what was given, the nearest first.
+  def search(
+    self, inputs: Inputs, *, kind: str
+  ) -> dict[str, list[markup.Card]]:
+    """What is nearest to what was given, the nearest first, by kind.
+
+    Kinds are searched one after the other, because similarities of words to
+    words and of words to pictures do not compare.
 
     Args:
       inputs: of one modality, or of several: what is near to all of them.
-      kind: `all`, or one of `found`.
+      kind: a key of `kinds`, or `all`.
 
     Raises:
       InputError: nothing was given, or it cannot be read.
     """
     _require(inputs, self.modalities('search'))
-    if kind not in ('all', *self.found):
+    if kind not in ('all', *self.kinds):
       raise InputError('There is nothing of that kind.')
-    hits = self.index.query(
-      **inputs, k=_RESULTS, modality=None if kind == 'all' else kind
-    )
-    return [self._found.card(hit) for hit in hits]
+    chosen = self.kinds if kind == 'all' else {kind: self.kinds[kind]}
+    count = math.ceil(_RESULTS / len(chosen))
+    return {
+      name: [
+        self._found.card(hit)
+        for hit in self.index.query(**inputs, k=count, modality=modality)
+      ]
+      for name, modality in chosen.items()
+    }
 
   @property
-  def found(self) -> tuple[str, ...]:
-    """Modalities that can be found."""
-    return () if self.index is None else tuple(self.index.meta['modalities'])
+  def kinds(self) -> dict[str, str]:
+    """What people call the things that can be found -> their modality."""
+    there = () if self.index is None else self.index.meta['modalities']
+    return {name: m for name, m in _KINDS.items() if m in there}
 
   @functools.cached_property
   def _found(self) -> Found:

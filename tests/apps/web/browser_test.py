@@ -108,7 +108,7 @@ def test_classify(page):
   tab.get_by_role('button', name='Classify').click()
   rows = tab.locator('.mm-effects tbody tr')
   rows.first.wait_for()
-  assert sorted(rows.locator('th').all_inner_texts()) == ['image', 'text']
+  assert sorted(rows.locator('th').all_inner_texts()) == ['picture', 'words']
   answer = tab.locator('#mm-classify-answer')
   shares = re.findall(r'(\d+)%', answer.inner_text())
   assert 99 <= sum(map(int, shares)) <= 101
@@ -137,7 +137,7 @@ def test_search_by_words_and_by_recording(page):
   # Only sounds, by what is said into the microphone.
   tab.get_by_label('Words').fill('')
   tab.get_by_label('Show').click()
-  page.get_by_role('option', name='audio').click()
+  page.get_by_role('option', name='sounds').click()
   tab.get_by_label('Record audio').click()
   tab.get_by_role('button', name='Record', exact=True).click()
   page.wait_for_timeout(700)

@@ -42,7 +42,7 @@ def test_an_answer_is_the_models_and_says_what_mattered(tasks):
   np.testing.assert_allclose(got, want, atol=1e-5)
   # What is not there has neither effect nor map.
   rows = re.findall(r'<th scope="row">(\w+)</th>', told.effects)
-  assert sorted(rows) == ['image', 'text']
+  assert sorted(rows) == ['picture', 'words']
   batch['mask']['image'] = jnp.zeros(1, bool)
   logits = apply(checkpoint.variables, batch)['logits']
   less = jax.nn.softmax(logits['label'][0])[int(np.argmax(want))]
@@ -57,7 +57,7 @@ def test_a_sound_has_a_map_of_time_and_one_of_attention(tasks):
   assert covered.caption.startswith('Parts of the sound silenced')
   assert looked.caption.startswith('Attention')
   for drawn in told.maps:
-    assert Image.open(io.BytesIO(drawn.png)).size == (462, 242)
+    assert Image.open(io.BytesIO(drawn.png)).size == (374, 242)
 
 
 def test_nothing_is_no_example(tasks):

@@ -17,7 +17,7 @@ def test_names_are_words():
   cards = [markup.Card(EVIL, 0.5, markup.text(EVIL))]
   effects = {'image': 1.0, EVIL: -0.5}
   pages = [
-    markup.cards(cards),
+    markup.results({EVIL: cards}),
     markup.effects(EVIL, 0.9, {'image': 0.1, EVIL: 0.5}, effects),
     markup.figure(b'png', EVIL),
     markup.message(EVIL),
@@ -44,6 +44,14 @@ def test_pictures_and_sounds_are_inside(rng):
   found, rate = soundfile.read(data, dtype='float32')
   assert rate == 16_000
   np.testing.assert_allclose(found, samples, atol=1e-4)
+
+
+def test_kinds_without_results_have_no_heading():
+  one = markup.Card('a', 0.5, '')
+  page = markup.results({'pictures': [one, one], 'sounds': []})
+  assert page.count('mm-card"') == 2
+  assert 'sounds' not in page
+  assert 'Nothing was found' in markup.results({'sounds': []})
 
 
 def test_bars_are_as_long_as_effects():

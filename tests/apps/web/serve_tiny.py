@@ -4,6 +4,7 @@ What Gradio leaves behind when it ends would be errors of the tests.
 """
 
 import threading
+import types
 
 import numpy as np
 
@@ -20,7 +21,7 @@ LIMITS = Limits(megabytes=0.5, characters=60)
 class _Tasks(Tasks):
   """A search that always finds the same, and says what it was asked."""
 
-  found = ('image', 'audio')
+  kinds = types.MappingProxyType({'pictures': 'image', 'sounds': 'audio'})
 
   def modalities(self, task):
     return tiny.MODALITIES if task == 'search' else super().modalities(task)
@@ -29,8 +30,11 @@ class _Tasks(Tasks):
     self.checkpoint.batch([inputs])
     red = picture(np.full((20, 30, 3), (255, 0, 0), np.uint8))
     tone = sound(np.sin(np.arange(8000) / 5).astype(np.float32))
-    both = [Card('<i>red</i>.png', 0.75, red), Card(str(inputs), 0.5, tone)]
-    return [both[self.found.index(kind)]] if kind != 'all' else both
+    found = {
+      'pictures': [Card('<i>red</i>.png', 0.75, red)],
+      'sounds': [Card(str(inputs), 0.5, tone)],
+    }
+    return {kind: found[kind]} if kind != 'all' else found
 
 
 def _make():
