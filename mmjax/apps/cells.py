@@ -55,10 +55,10 @@ def record_of(inputs: Mapping[str, Cell]) -> Record:
   """
   cells: dict[str, Any] = {}
   for name, cell in inputs.items():
-    is_path = isinstance(cell, Path) or (
-      isinstance(cell, str) and name != 'text'
-    )
-    cells[name] = LocalFile(os.fspath(cell)) if is_path else cell
+    if isinstance(cell, Path) or (isinstance(cell, str) and name != 'text'):
+      cells[name] = LocalFile(str(cell))
+    else:
+      cells[name] = cell
   names = [c.name for c in cells.values() if isinstance(c, Blob)]
   return Record(name='', cells=cells, file=(*names, 'this input')[0])
 

@@ -119,7 +119,7 @@ class Checkpoint:
     """Unit vectors of at most `batch_size` inputs that are prepared."""
     key = self.keys[modality]
     kept = [{key: r[key], 'mask': {key: r['mask'][key]}} for r in rows]
-    x = self.run_on(self._tower(key), kept)
+    x = self.run_on(_tower(self, key), kept)
     x = np.asarray(x, np.float32)
     return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
 
@@ -243,6 +243,13 @@ class Checkpoint:
     """What the whole model gives for at most `batch_size` prepared inputs."""
     return self.run_on(self._all, rows)
 
+  def predict(self, batch: Batch) -> Outputs:
+    """What the whole model gives for a batch, as evaluators ask for it."""
+    numbers = {
+      k: x for k, x in batch.items() if k in {*self.keys.values(), 'mask'}
+    }
+    return self._all(self.variables, numbers)
+
   def run_on(self, run: Any, rows: Sequence[Example]) -> Any:
     """Runs a program on one row, or on as many as fill a batch."""
     size = 1 if len(rows) == 1 else self.batch_size
@@ -250,9 +257,6 @@ class Checkpoint:
     batch = stack([*rows, *[blank] * (size - len(rows))])
     found = jax.device_get(run(self.variables, batch))
     return jax.tree.map(lambda x: x[: len(rows)], found)
-
-  def _tower(self, key: str) -> Any:
-    return _tower(self, key)
 
   @functools.cached_property
   def _all(self) -> Any:
@@ -277,7 +281,7 @@ def _tower(checkpoint: Checkpoint, key: str) -> Any:
   """`(variables, batch) -> embeddings` of one modality alone."""
   model: Any = checkpoint.model
   alignment = model.alignment
-  alone = Aligned(
+  alone: Any = Aligned(
     encoders={key: model.encoders[key]},
     alignment=alignment.copy(pools={key: alignment.pools[key]}),
   )

@@ -71,15 +71,15 @@ def _search(argv: Sequence[str]) -> int:
 
 
 def _transcribe(argv: Sequence[str]) -> int:
-  from mmjax.apps import transcribe
+  from mmjax.apps import texts
 
-  return transcribe.main(argv)
+  return texts.transcribe(argv)
 
 
 def _caption(argv: Sequence[str]) -> int:
-  from mmjax.apps import caption
+  from mmjax.apps import texts
 
-  return caption.main(argv)
+  return texts.caption(argv)
 
 
 def _evaluate(argv: Sequence[str]) -> int:

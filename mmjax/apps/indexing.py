@@ -19,6 +19,7 @@ from mmjax.apps.entries import Entry, entries, kinds
 from mmjax.apps.opening import open_checkpoint
 from mmjax.apps.search import Index, Recall
 from mmjax.data.errors import RecordError
+from mmjax.data.sources.opened import open_records
 from mmjax.data.sources.records import Records
 from mmjax.types import InputError
 
@@ -89,6 +90,8 @@ def build(
     opened.records,
     **{n: getattr(given, n) for n in ('root', 'files', 'columns', 'cache')},
   )
+  # It may have changed since this process has looked.
+  open_records.cache_clear()
   if not opened.embeds:
     raise InputError(f'{opened.name} has no space that can be searched')
   wanted = _modalities(opened, records, modalities)

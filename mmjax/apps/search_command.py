@@ -209,7 +209,8 @@ def _show(hits: Sequence[Hit]) -> None:
   if not hits:
     console.print('nothing found')
     return
-  table = Table('score', 'modality', 'path', box=None, pad_edge=False)
+  table = Table('score', 'modality', box=None, pad_edge=False)
+  table.add_column('path', overflow='fold')
   said = [name for name in ('label', 'text') if any(
     hit.fields.get(name) for hit in hits
   )]  # fmt: skip
