@@ -58,6 +58,12 @@ def _data(argv: Sequence[str]) -> int:
   return data.main(argv)
 
 
+def _web(argv: Sequence[str]) -> int:
+  from mmjax.apps.web import command
+
+  return command.main(argv)
+
+
 def _search(argv: Sequence[str]) -> int:
   from mmjax.apps import search_command
 
@@ -92,12 +98,6 @@ def _plan(argv: Sequence[str]) -> int:
   from mmjax.apps import plan
 
   return plan.main(argv)
-
-
-def _web(argv: Sequence[str]) -> int:
-  from mmjax.apps import web
-
-  return web.main(argv)
 
 
 _COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {

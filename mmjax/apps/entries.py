@@ -54,7 +54,7 @@ def entries(
       if cell is None:
         continue
       try:
-        place, state = _place(record, cell, row), _state(cell)
+        place, state = place_of(record, cell, row), _state(cell)
       except RecordError as error:
         yield error
         continue
@@ -133,7 +133,7 @@ def _fields(record: Record, records: Records) -> dict[str, Any]:
   }
 
 
-def _place(record: Record, cell: Any, row: int) -> str:
+def place_of(record: Record, cell: Any, row: int) -> str:
   """The file that a cell names, or the file and row that it stands in."""
   if isinstance(cell, File):
     whole = cell.storage.name(cell.path)

@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from mmjax.layers.cache import Slots
 from mmjax.layers.rotary import Rotary
-from mmjax.masking import full_precision
+from mmjax.masking import full_precision, masked_softmax
 
 Attend = Callable[..., Array]
 PROJECTIONS = ('query', 'key', 'value', 'out')
@@ -63,11 +63,33 @@ def dot_product_attention(
   return (full_precision(sums) / total).astype(value.dtype)
 
 
+def attention_weights(
+  query: Float[Array, 'b k n h'],
+  key: Float[Array, 'b k m h'],
+  mask: Bool[Array, '#b #k #n m'] | None = None,
+  bias: Float[Array, '#b #k n m'] | None = None,
+) -> Float[Array, 'b k n m']:
+  """Computes `softmax(query keyᵀ / sqrt(h) + bias)`, to be looked at.
+
+  See `dot_product_attention`, which needs less memory.
+
+  Returns:
+    How much each query takes of each key; zero where it may not look.
+  """
+  logits = jnp.einsum('bknh,bkmh->bknm', query * query.shape[-1] ** -0.5, key)
+  if bias is not None:
+    logits = logits + bias.astype(logits.dtype)
+  if mask is None:
+    return jax.nn.softmax(full_precision(logits), axis=-1)
+  return masked_softmax(full_precision(logits), mask)
+
+
 class MultiHeadAttention(nn.Module):
   """Multi-head attention from one sequence to another, or to itself.
 
   The parameters are `query`, `key` and `value` with kernels `[d, k, h]`, and
-  `out` with kernel `[k, h, d]`.
+  `out` with kernel `[k, h, d]`. The collection `intermediates`, where it is
+  mutable, gets `weights` `[b k n m]`: see `mmjax/evaluators/rollout.py`.
   """
 
   heads: int
@@ -148,6 +170,9 @@ class MultiHeadAttention(nn.Module):
       key, value = (
         jnp.repeat(y, self.heads // kv_heads, axis=1) for y in (key, value)
       )
+    if self.is_mutable_collection('intermediates'):
+      weights = attention_weights(query, key, mask, bias)
+      self.sow('intermediates', 'weights', weights)
     # An implementation that knows of no biases serves all that has none.
     extra = {} if bias is None else {'bias': bias}
     y = self.attend(query, key, value, mask, **extra)

@@ -167,9 +167,13 @@ def _backward(reduction, size, axis_name, kept, slopes):
     ),
     tiles.starts,
   )
+
+  def of_side(d_x: Array) -> Any:  # groups and masks have no slope
+    return Side(d_x, None, None)  # type: ignore[arg-type]
+
   return (
-    Side(tiles.join(d_rows).astype(rows.x.dtype), None, None),
-    Side(tiles.join(d_columns), None, None),
+    of_side(tiles.join(d_rows).astype(rows.x.dtype)),
+    of_side(tiles.join(d_columns)),
     d_scale.astype(scale.dtype),
     d_bias.astype(bias.dtype),
   )

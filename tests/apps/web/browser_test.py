@@ -1,0 +1,315 @@
+"""A person in a browser: clicks, uploads, and looks at results."""
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.apps.web import sent
+
+pytestmark = pytest.mark.slow
+CHROMIUM = Path('/usr/bin/chromium')
+
+
+@pytest.fixture(scope='module')
+def site():
+  pytest.importorskip('gradio')
+  with served('tests.apps.web.serve_tiny') as url:
+    yield url
+
+
+@contextlib.contextmanager
+def served(*words):
+  """Runs a module that serves a page; yields where it is."""
+  server = subprocess.Popen(
+    [sys.executable, '-m', *words],
+    cwd=Path(__file__).parents[3],
+    env={**os.environ, 'XLA_FLAGS': ''},
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    text=True,
+  )
+  try:
+    said = server.stdout.readline()
+    assert said.startswith('http://127.0.0.1:'), server.stderr.read()
+    yield said.split()[0]
+  finally:
+    server.send_signal(signal.SIGINT)
+    _, errors = server.communicate(timeout=30)
+  assert 'mmjax/apps/web' not in errors, errors
+  assert 'went wrong inside' not in errors
+
+
+@pytest.fixture(scope='module')
+def browser():
+  api = pytest.importorskip('playwright.sync_api')
+  if not CHROMIUM.exists():
+    pytest.skip(f'there is no {CHROMIUM}')
+  with api.sync_playwright() as playwright:
+    browser = playwright.chromium.launch(
+      executable_path=str(CHROMIUM),
+      args=[
+        '--no-sandbox',
+        '--use-fake-ui-for-media-stream',
+        '--use-fake-device-for-media-stream',
+      ],
+    )
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def page(site, browser):
+  """The page in a new tab; at its end, all requests were to its server."""
+  context = browser.new_context(permissions=['microphone'])
+  page = context.new_page()
+  page.set_default_timeout(60_000)
+  asked, troubles = [], []
+  context.on('request', lambda request: asked.append(request.url))
+  page.on('pageerror', lambda error: troubles.append(str(error)))
+  page.on('dialog', lambda dialog: troubles.append(dialog.message))
+  page.goto(site)
+  page.locator('.mm-head').wait_for()
+  yield page
+  context.close()
+  elsewhere = [u for u in asked if not u.startswith((site, 'data:', 'blob:'))]
+  assert not elsewhere
+  assert not troubles
+
+
+def open_tab(page, name):
+  page.get_by_role('tab', name=name).click()
+  return page.locator(f'#mm-{name.lower()}')
+
+
+def give(tab, label, name, data, kind=''):
+  """Uploads a file and waits until the page shows that it has it."""
+  inputs = tab.locator('input[type=file]')
+  one = {'Picture': inputs.first, 'Sound': inputs.last}[label]
+  with tab.page.expect_response(lambda r: '/upload?' in r.url) as answer:
+    one.set_input_files({'name': name, 'mimeType': kind, 'buffer': data})
+  assert answer.value.status == 200
+
+
+def test_classify(page):
+  assert page.locator('.mm-head').inner_text() == 'Tiny <model>'
+  tab = open_tab(page, 'Classify')
+  give(tab, 'Picture', 'cat.png', sent.png(), 'image/png')
+  tab.get_by_label('Words').fill('a cat')
+  tab.get_by_role('button', name='Classify').click()
+  rows = tab.locator('.mm-effects tbody tr')
+  rows.first.wait_for()
+  assert sorted(rows.locator('th').all_inner_texts()) == ['picture', 'words']
+  answer = tab.locator('#mm-classify-answer')
+  shares = re.findall(r'(\d+)%', answer.inner_text())
+  assert 99 <= sum(map(int, shares)) <= 101
+  assert '<b>cat</b>' in answer.inner_text(), 'names stay words'
+  drawn = tab.locator('.mm-figure img')
+  assert drawn.count() == 1
+  assert drawn.evaluate('image => image.naturalWidth') == 330
+  assert tab.locator('[role=alert]').count() == 0
+
+
+def test_search_by_words_and_by_recording(page):
+  tab = open_tab(page, 'Search')
+  tab.get_by_label('Words').fill('ein roter Hund')
+  tab.get_by_label('Words').press('Enter')
+  cards = tab.locator('.mm-card')
+  cards.first.wait_for()
+  assert cards.first.locator('.mm-title').inner_text() == '<i>red</i>.png'
+  size = cards.first.locator('img').evaluate(
+    'x => [x.naturalWidth, x.naturalHeight]'
+  )
+  assert size == [30, 20]
+  assert 'ein roter Hund' in cards.nth(1).inner_text()
+  player = cards.nth(1).locator('audio')
+  player.evaluate('x => { x.muted = true; return x.play(); }')
+  assert abs(player.evaluate('x => x.duration') - 0.5) < 0.01
+  # Only sounds, by what is said into the microphone.
+  tab.get_by_label('Words').fill('')
+  tab.get_by_label('Show').click()
+  page.get_by_role('option', name='sounds').click()
+  tab.get_by_label('Record audio').click()
+  tab.get_by_role('button', name='Record', exact=True).click()
+  page.wait_for_timeout(700)
+  tab.get_by_role('button', name='Stop', exact=True).click()
+  page.wait_for_timeout(1500)
+  tab.get_by_role('button', name='Search').click()
+  only = tab.locator('.mm-card', has_text='this sound')
+  only.wait_for()
+  assert cards.count() == 1
+
+
+def test_transcribe_and_caption(page):
+  tab = open_tab(page, 'Transcribe')
+  give(tab, 'Sound', 'a.wav', sent.wav(), 'audio/wav')
+  tab.get_by_role('button', name='Transcribe').click()
+  words = tab.locator('.mm-words')
+  words.wait_for()
+  assert words.inner_text() == "['audio'] <i>"
+  tab = open_tab(page, 'Caption')
+  give(tab, 'Picture', 'a.png', sent.png(), 'image/png')
+  tab.get_by_label('Words').fill('what is it?')
+  tab.get_by_role('button', name='Caption').click()
+  tab.locator('.mm-words').wait_for()
+  assert tab.locator('.mm-words').inner_text() == "['image', 'text'] <i>"
+
+
+def test_what_cannot_be_used_gets_a_sentence(page, rng):
+  tab = open_tab(page, 'Classify')
+  button = tab.get_by_role('button', name='Classify')
+  alert = tab.locator('[role=alert]')
+
+  def told(words):
+    button.click()
+    alert.filter(has_text=words).wait_for()
+    assert 'Traceback' not in page.content()
+    assert '.py' not in alert.inner_text()
+
+  told('Give a picture or words or a sound first.')
+  tab.get_by_label('Words').fill('e' + '\u0301' * 60)
+  told('The text has 61 characters, more than 60.')
+  tab.get_by_label('Words').fill('')
+  files = [x for x in sent.malformed(rng, 6) if x[0].endswith('.png')]
+  for name, data in files[:7]:
+    give(tab, 'Picture', name, data, 'image/png')
+    told('empty file' if name == 'empty.png' else 'Cannot read this picture')
+    tab.get_by_label('Remove Image').click()
+    tab.get_by_label('Words').fill('a cat')
+    button.click()  # It goes on.
+    alert.wait_for(state='detached')
+    tab.get_by_label('Words').fill('')
+  inputs = tab.locator('input[type=file]').last
+  for name, data in list(sent.malformed(rng, 0))[8:10]:
+    inputs.set_input_files(
+      {'name': 'a.wav', 'mimeType': 'audio/wav', 'buffer': data}
+    )
+    page.wait_for_timeout(500)
+    told('his sound')
+    assert name
+
+
+def test_a_file_that_is_too_large_is_not_taken(page):
+  tab = open_tab(page, 'Classify')
+  large = b'\x89PNG' + bytes(2**20)
+  tab.locator('input[type=file]').first.set_input_files(
+    {'name': 'cat.png', 'mimeType': 'image/png', 'buffer': large}
+  )
+  toast = page.get_by_test_id('toast-body')
+  toast.wait_for()
+  assert 'exceed the maximum allowed size of 512.0 K' in toast.inner_text()
+
+
+def fetch(url, data=None):
+  """Status and body of an answer."""
+  headers = {'content-type': 'application/json'}
+  body = None if data is None else json.dumps(data).encode()
+  request = urllib.request.Request(url, body, headers)
+  try:
+    with urllib.request.urlopen(request, timeout=60) as answer:
+      return answer.status, answer.read()
+  except urllib.error.HTTPError as error:
+    return error.code, error.read()
+
+
+@pytest.mark.parametrize(
+  'path',
+  [
+    'gradio_api/file={}',
+    'gradio_api/file=/{}',
+    'gradio_api/file=/tmp/../{}',
+    'gradio_api/file=%2e%2e/{}',
+    'gradio_api/file/{}',
+    'file={}',
+    'static/../../../..{}',
+    'static/..%2f..%2f..%2f..{}',
+    'assets/%2e%2e/%2e%2e/%2e%2e/{}',
+    'svelte/../..{}',
+    'gradio_api/proxy=file://{}',
+    'gradio_api/custom_component/1/x/y/..%2f..{}',
+  ],
+)
+def test_no_file_of_the_server_is_readable(site, tmp_path, path):
+  secret = tmp_path / 'secret.png'
+  secret.write_bytes(b'nobody may read this')
+  for file in (secret, Path(__file__), Path('/etc/passwd')):
+    for name in (str(file), urllib.parse.quote(str(file), safe='')):
+      status, body = fetch(f'{site}/{path.format(name)}')
+      assert status in (400, 403, 404, 405), (name, status)
+      assert b'nobody' not in body
+      assert b'root:' not in body
+
+
+def upload(site, data, name='a.png'):
+  """Status and answer of an upload as a browser makes it."""
+  body = (
+    b'--edge\r\ncontent-disposition: form-data; name="files"; filename="'
+    + name.encode()
+    + b'"\r\ncontent-type: image/png\r\n\r\n'
+    + data
+    + b'\r\n--edge--\r\n'
+  )
+  kind = {'content-type': 'multipart/form-data; boundary=edge'}
+  request = urllib.request.Request(f'{site}/gradio_api/upload', body, kind)
+  try:
+    with urllib.request.urlopen(request, timeout=60) as answer:
+      return answer.status, json.loads(answer.read())
+  except urllib.error.HTTPError as error:
+    return error.code, []
+  except urllib.error.URLError:  # refused while it was being sent
+    return 413, []
+
+
+def test_an_upload_stays_in_its_folder(site):
+  assert upload(site, bytes(2**20))[0] == 413
+  _, [plain] = upload(site, sent.png())
+  _, [tricky] = upload(site, sent.png(), '../../../../tmp/mmjax-trick.png')
+  assert Path(tricky).parent == Path(plain).parent
+  assert not Path('/tmp/mmjax-trick.png').exists()
+
+
+def test_a_question_names_no_file_and_no_address(site, tmp_path):
+  config = json.loads(fetch(f'{site}/config')[1])
+  kinds = {c['id']: c['type'] for c in config['components']}
+  search = config['dependencies'][0]
+
+  def ask(session, place):
+    """What the search says of a picture at some place."""
+    payload = {'path': place, 'meta': {'_type': 'gradio.FileData'}}
+    given = {'image': payload, 'dropdown': 'all'}
+    data = [given.get(kinds[i]) for i in search['inputs']]
+    status, _ = fetch(
+      f'{site}/gradio_api/queue/join',
+      {'data': data, 'fn_index': search['id'], 'session_hash': session},
+    )
+    assert status == 200
+    data = f'{site}/gradio_api/queue/data?session_hash={session}'
+    return fetch(data)[1].decode()
+
+  secret = tmp_path / 'secret.png'
+  secret.write_bytes(sent.png())
+  _, [own] = upload(site, sent.png())
+  assert 'mm-card' in ask('own', own), 'an upload is searched with'
+  places = [
+    str(secret),
+    '/etc/passwd',
+    'file:///etc/passwd',
+    f'{own}/../../../{secret.parent.name}/secret.png',
+    f'{site}/static/img/x.png',
+    'http://127.0.0.1:9/x.png',
+  ]
+  for number, place in enumerate(places):
+    told = ask(f's{number}', place)
+    assert '"success":false' in told, place
+    assert 'mm-card' not in told
+    assert 'Traceback' not in told
+    assert 'root:' not in told
