@@ -59,8 +59,6 @@ def get_config() -> Config:
         patch_size=4, width=width, depth=4, heads=heads, mlp_ratio=2.0
       ),
       shape=(32, 32, 3),
-      # Much of a patch is one colour.
-      predicts='picture',
     ),
     objectives={'flow': FlowMatching()},
     evaluators={

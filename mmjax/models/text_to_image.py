@@ -1,7 +1,7 @@
 """Pictures from words: an encoder of what is said, a decoder that draws it."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -13,9 +13,6 @@ from mmjax.fusion.project import join
 from mmjax.layers.pixels import normalize_pixels
 from mmjax.models.aligned import encode
 from mmjax.types import Batch, Tokens
-
-# Of the way from noise to a picture.
-_LEAST = 0.05
 
 
 class TextToImage(nn.Module):
@@ -37,17 +34,13 @@ class TextToImage(nn.Module):
   encoders: Mapping[str, nn.Module]
   """The encoder of each modality that says what to draw, equally wide."""
   decoder: nn.Module
-  """`(x, time, context) -> [b h w c]`: FlowTransformer."""
+  """`(x, time, context) -> velocity`: FlowTransformer."""
   shape: tuple[int, int, int]
   """Height, width and channels of the pictures."""
   modality: str = 'image'
   """What is drawn."""
   times: Any = UniformTimes()
   """Which times training looks at: UniformTimes or LogitNormalTimes."""
-  predicts: Literal['velocity', 'picture'] = 'velocity'
-  """What the decoder's output is. A picture, from which the velocity follows,
-  is easier for a narrow decoder of large patches: noise fills all dimensions of
-  a patch, pictures few (Back to Basics, https://arxiv.org/abs/2511.13720)."""
 
   def __post_init__(self):
     """Checks that the picture is not drawn from itself."""
@@ -79,16 +72,7 @@ class TextToImage(nn.Module):
     self, x: Float[Array, 'b h w c'], time: Float[Array, ' b'], context: Tokens
   ) -> Float[Array, 'b h w c']:
     """Where noisy pictures, of about unit variance, have to go."""
-    return self._velocity(x, time, context)
-
-  def _velocity(self, x, time, context, **options):
-    found = self.decoder(x, time, context, **options)
-    if self.predicts == 'velocity':
-      return found
-    # The noise is what the picture leaves. Near the end it would be divided by
-    # nothing.
-    left = jnp.maximum(1 - time, _LEAST)[:, None, None, None]
-    return (found - x) / left
+    return self.decoder(x, time, context)
 
   def _flow(self, batch: Batch, context: Tokens, train: bool) -> dict[str, Any]:
     image, mask = batch[self.modality], batch['mask'][self.modality]
@@ -109,7 +93,7 @@ class TextToImage(nn.Module):
     share = time[:, None, None, None]
     noisy = (1 - share) * noise + share * image
     return {
-      'prediction': self._velocity(noisy, time, context, train=train),
+      'prediction': self.decoder(noisy, time, context, train=train),
       'target': image - noise,
       'weight': mask.astype(jnp.float32),
     }
