@@ -5,6 +5,8 @@ import functools
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from mmjax.apps.entries import place_of
 from mmjax.apps.search import Hit
 from mmjax.apps.web import markup
@@ -45,7 +47,8 @@ class Found:
     records = self._records
     cell = cell_of(records.opened.source[row], hit.modality, records.columns)
     if hit.modality == 'image':
-      return markup.picture(arrays.picture(cell, canvas=_SIDE), side=_SIDE)
+      pixels = np.asarray(arrays.picture(cell, canvas=_SIDE))
+      return markup.picture(pixels, side=_SIDE)
     if hit.modality == 'audio':
       return markup.sound(arrays.sound(cell, seconds=_SECONDS))
     return markup.text(arrays.text(cell))

@@ -177,7 +177,7 @@ def _waves(length: int) -> tuple[np.ndarray, np.ndarray]:
 @functools.cache
 def _examples() -> Mapping[str, Sequence[Example]]:
   """Fixed splits, each with an even share of every digit."""
-  images, labels = load_digits(return_X_y=True)
+  images, labels = map(np.asarray, load_digits(return_X_y=True))
   # Numpy never changes what the old generator draws. Every fifth of the rows
   # grouped by digit is test, every tenth of the others validation.
   rows = np.random.RandomState(0).permutation(len(labels))
