@@ -83,6 +83,6 @@ def get_config() -> Config:
     },
     optimizer=AdamW(peak_lr=2.5e-3, weight_decay=0.05),
     batch_size=32,
-    steps=1200,
-    checkpoint=Checkpointing(every=1200, best=None),
+    steps=2000,
+    checkpoint=Checkpointing(every=2000, best=None),
   )
