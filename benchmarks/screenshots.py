@@ -31,7 +31,7 @@ QUERIES = {
   'français': 'un oiseau',
   'español': 'un barco',
 }
-KEPT = {'Deutsch': 'de', 'français': 'fr'}
+KEPT = {'Deutsch': 'de'}
 WIDTH, HEIGHT = 1180, 860
 _MOST = 150_000  # bytes of a picture
 
