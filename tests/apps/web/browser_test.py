@@ -18,6 +18,13 @@ from tests.apps.web import sent
 
 pytestmark = pytest.mark.slow
 CHROMIUM = Path('/usr/bin/chromium')
+# A shell's job in the background is deaf to Ctrl-C, and so are its children.
+HEARING = """
+import runpy, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.argv = sys.argv[1:]
+runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)
+"""
 
 
 @pytest.fixture(scope='module')
@@ -31,7 +38,7 @@ def site():
 def served(*words):
   """Runs a module that serves a page; yields where it is."""
   server = subprocess.Popen(
-    [sys.executable, '-m', *words],
+    [sys.executable, '-c', HEARING, *words],
     cwd=Path(__file__).parents[3],
     env={**os.environ, 'XLA_FLAGS': ''},
     stdout=subprocess.PIPE,
@@ -44,7 +51,10 @@ def served(*words):
     yield said.split()[0]
   finally:
     server.send_signal(signal.SIGINT)
-    _, errors = server.communicate(timeout=30)
+    try:
+      _, errors = server.communicate(timeout=60)
+    finally:
+      server.kill()
   assert 'mmjax/apps/web' not in errors, errors
   assert 'went wrong inside' not in errors
 
