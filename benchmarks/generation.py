@@ -44,6 +44,7 @@ class Task(NamedTuple):
       of the same evaluation.
     seen: the same score on what was trained on, if that is measured.
     start: config whose run it starts from, and which of its parameters.
+    options: of the command line, beside the config.
   """
 
   what: str
@@ -52,8 +53,11 @@ class Task(NamedTuple):
   guesses: Mapping[str, Guess | str]
   seen: str | None = None
   start: tuple[str, str] | None = None
+  options: tuple[str, ...] = ()
 
 
+# As settings were chosen: the validation split is not learned from.
+HELD_OUT = ('--data.stamps.train-on', 'train')
 COMMONEST = {'commonest': most_frequent}
 TASKS = {
   'captions': Task(
@@ -69,12 +73,14 @@ TASKS = {
     'with_picture/chrf',
     {'copy': copy, **COMMONEST},
     'seen/chrf',
+    options=HELD_OUT,
   ),
   'translation_text': Task(
     'the same without it',
     'stamps_translation',
     'text_only/chrf',
     {'copy': copy, **COMMONEST},
+    options=HELD_OUT,
   ),
   'questions': Task(
     'questions on stamps',
@@ -162,6 +168,7 @@ def run(
   if found is None:
     command = [sys.executable, str(ROOT / 'train.py')]
     command += ['--config', str(file), '--workdir', str(workdir)]
+    command += task.options
     if task.start is not None:
       other, take = task.start
       command += ['--warm-start.workdir', str(folder / other)]
@@ -232,7 +239,8 @@ def main() -> None:
   for name in args.tasks:
     task = TASKS[name]
     file = ROOT / 'configs' / f'{task.config}.py'
-    config, workdir = load_config(file), args.runs / task.config
+    config = load_config(file, [*task.options])
+    workdir = args.runs / task.config
     found = run(task, config, file, args.runs)
     row = {
       'baselines': baselines(task, config, found),
