@@ -67,11 +67,6 @@ def _pair(outputs: Outputs, batch: Batch, pair: tuple[str, str]):
   return embeddings[left], embeddings[right], real, weight
 
 
-def _check_tile(tile: int | None):
-  if tile is not None and tile < 1:
-    raise ValueError(f'tile {tile} is below 1')
-
-
 def _reduce(
   reduction: Reduction,
   tile: int,
@@ -98,13 +93,8 @@ def _reduce(
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Contrastive:
-  """InfoNCE in both directions, for each of several pairs of modalities.
-
-  CLIP's loss (https://arxiv.org/abs/2103.00020, figure 3) with the model's
-  learned temperature `outputs['shared']['logit_scale']`; with
-  `logit_scales`, each direction with that of the modality that looks.
-  """
+class _Pairwise:
+  """What the losses over pairs of modalities have in common."""
 
   pairs: Pairs
   """Pairs of modalities to match."""
@@ -118,12 +108,24 @@ class Contrastive:
   more products. The whole matrix if None."""
 
   def __post_init__(self):
-    _check_tile(self.tile)
+    """Checks the side of the tiles."""
+    if self.tile is not None and self.tile < 1:
+      raise ValueError(f'tile {self.tile} is below 1')
 
   @property
   def by_device(self) -> bool:
     """Whether it runs on each device's rows, and fetches what others have."""
     return self.tile is not None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Contrastive(_Pairwise):
+  """InfoNCE in both directions, for each of several pairs of modalities.
+
+  CLIP's loss (https://arxiv.org/abs/2103.00020, figure 3) with the model's
+  learned temperature `outputs['shared']['logit_scale']`; with
+  `logit_scales`, each direction with that of the modality that looks.
+  """
 
   def __call__(
     self, outputs: Outputs, batch: Batch, *, axis_name: Axis = None
@@ -166,32 +168,13 @@ class Contrastive:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Sigmoid:
+class Sigmoid(_Pairwise):
   """Pairwise sigmoid loss, for each of several pairs of modalities.
 
   SigLIP's loss (https://arxiv.org/abs/2303.15343, algorithm 1) with the model's
   learned `logit_scale` and `logit_bias`: summed over columns, averaged over
   rows.
   """
-
-  pairs: Pairs
-  """Pairs of modalities to match."""
-  weight: float = 1.0
-  """Factor of this objective in the total."""
-  same: str | None = None
-  """Batch key; examples with equal values are not each other's negatives."""
-  tile: int | None = None
-  """Side of the tiles that the matrix of similarities is computed in, and again
-  for the gradient: memory for one of them at a time, at the price of a third
-  more products. The whole matrix if None."""
-
-  def __post_init__(self):
-    _check_tile(self.tile)
-
-  @property
-  def by_device(self) -> bool:
-    """Whether it runs on each device's rows, and fetches what others have."""
-    return self.tile is not None
 
   def __call__(
     self, outputs: Outputs, batch: Batch, *, axis_name: Axis = None
