@@ -178,6 +178,8 @@ def _meta(checkpoint: Checkpoint, records: Records) -> dict[str, Any]:
     'checkpoint': place(os.path.expanduser(checkpoint.name)),
     'identity': checkpoint.identity,
     'source': place(os.path.expanduser(records.root)),
+    'files': place(os.path.expanduser(records.files)),
+    'columns': dataclasses.asdict(records.columns),
   }
 
 

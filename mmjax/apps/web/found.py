@@ -13,7 +13,7 @@ from mmjax.apps.web import markup
 from mmjax.data.errors import RecordError
 from mmjax.data.sources import Records, arrays
 from mmjax.data.sources.opened import cell_of
-from mmjax.data.sources.record import Record
+from mmjax.data.sources.record import Columns, Record
 
 _SIDE = 240  # pixels of a picture in the page
 _SECONDS = 12.0  # of a sound there
@@ -55,7 +55,12 @@ class Found:
 
   @functools.cached_property
   def _records(self) -> Records:
-    return Records(root=self.index.meta['source'])
+    meta = self.index.meta
+    return Records(
+      root=meta['source'],
+      files=meta['files'],
+      columns=Columns(**meta['columns']),
+    )
 
   @functools.cached_property
   def _rows(self) -> Mapping[tuple[str, str], int]:

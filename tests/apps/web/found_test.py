@@ -23,7 +23,12 @@ def folder(tmp_path):
 
 @pytest.fixture
 def found(folder):
-  meta = {'source': str(folder), 'modalities': ['image', 'audio']}
+  meta = {
+    'source': str(folder),
+    'files': '',
+    'columns': {},
+    'modalities': ['image', 'audio'],
+  }
   return Found(types.SimpleNamespace(meta=meta))
 
 
@@ -61,3 +66,16 @@ def test_what_has_changed_since(found, folder):
   (folder / 'red/a.png').unlink()
   (folder / 'red/a.png').symlink_to(folder.parent / 'secret.png')
   assert 'not there any more' in found.card(hit).body
+
+
+def test_a_table_is_read_by_the_columns_that_were_indexed(folder):
+  (folder / 'list.csv').write_text('photo\nred/a.png\n')
+  table = f'{folder}/list.csv'
+  meta = {
+    'source': table,
+    'files': '',
+    'columns': {'image': 'photo'},
+    'modalities': ['image'],
+  }
+  found = Found(types.SimpleNamespace(meta=meta))
+  assert '<img' in found.card(Hit(f'{folder}/red/a.png', 'image', 1.0, {})).body
