@@ -119,7 +119,7 @@ class Checkpoint:
     """Unit vectors of at most `batch_size` inputs that are prepared."""
     key = self.keys[modality]
     kept = [{key: r[key], 'mask': {key: r['mask'][key]}} for r in rows]
-    x = self.run_on(_tower(self, key), kept)
+    x = self.run_on(self._towers[key], kept)
     x = np.asarray(x, np.float32)
     return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
 
@@ -270,22 +270,24 @@ class Checkpoint:
     return jax.jit(run)
 
   @functools.cached_property
+  def _towers(self) -> Mapping[str, Any]:
+    """`(variables, batch) -> embeddings`, of one modality alone."""
+    model: Any = self.model
+
+    def tower(key: str) -> Any:
+      pools = {key: model.alignment.pools[key]}
+      alone: Any = Aligned(
+        encoders={key: model.encoders[key]},
+        alignment=model.alignment.copy(pools=pools),
+      )
+      return jax.jit(lambda v, b: alone.apply(v, b)['embeddings'][key])
+
+    return {self.keys[n]: tower(self.keys[n]) for n in self.embeds}
+
+  @functools.cached_property
   def _logits(self) -> Any:
     model: Any = self.model
     return jax.jit(lambda v, b: model.apply(v, b, train=False)['logits'])
-
-
-# Compiled once for each tower of a checkpoint.
-@functools.cache
-def _tower(checkpoint: Checkpoint, key: str) -> Any:
-  """`(variables, batch) -> embeddings` of one modality alone."""
-  model: Any = checkpoint.model
-  alignment = model.alignment
-  alone: Any = Aligned(
-    encoders={key: model.encoders[key]},
-    alignment=alignment.copy(pools={key: alignment.pools[key]}),
-  )
-  return jax.jit(lambda v, b: alone.apply(v, b)['embeddings'][key])
 
 
 def stack(rows: Sequence[Example]) -> Batch:

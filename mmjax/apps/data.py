@@ -6,15 +6,13 @@ import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
 
-import tyro
 from rich.console import Console
 from rich.table import Table
 
 from mmjax.apps import tokenizer
+from mmjax.apps.source import WHAT, parse_source
 from mmjax.data.sources.inspection import Inspection, inspect
-from mmjax.data.sources.records import Records
 from mmjax.data.sources.sheet import contact_sheet
 from mmjax.types import InputError
 
@@ -44,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
   command.add_argument(
     'source',
     metavar='SOURCE',
-    help='folder, manifest, Parquet, tars, TFDS folder, tfds:NAME, or a URL',
+    help=WHAT,
   )
   command.add_argument(
     '--sheet',
@@ -71,13 +69,7 @@ def main(argv: Sequence[str]) -> int:
   own, rest = parser.parse_known_args(argv)
   if own.limit < 1:
     raise InputError(f'--limit {own.limit} is below 1')
-  data = tyro.cli(
-    Annotated[Records, tyro.conf.arg(name='')],
-    default=Records(root=own.source),
-    args=rest,
-    prog='mmjax data inspect SOURCE',
-    description=Records.__doc__,
-  )
+  data = parse_source(own.source, rest, prog='mmjax data inspect SOURCE')
   found = inspect(data, limit=own.limit)
   _write(own.sheet, contact_sheet(found.shown, data))
   if own.json:

@@ -5,9 +5,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
 
-import tyro
 from rich.console import Console
 from rich.table import Table
 
@@ -15,8 +13,8 @@ from mmjax import main as training
 from mmjax.apps.opening import open_checkpoint
 from mmjax.apps.runs import run_config
 from mmjax.apps.scores import score
+from mmjax.apps.source import WHAT, parse_source
 from mmjax.data.dataset import SPLITS
-from mmjax.data.sources.records import Records
 from mmjax.train.loop import evaluate_last
 from mmjax.train.report import write_report
 from mmjax.types import InputError
@@ -55,7 +53,7 @@ def main(argv: Sequence[str]) -> int:
   parser.add_argument(
     '--source',
     metavar='S',
-    help='folder, manifest, Parquet, tars, TFDS folder, tfds:NAME, or a URL',
+    help=WHAT,
   )
   parser.add_argument(
     '--split', choices=SPLITS, default='test', help='what is scored (test)'
@@ -87,12 +85,8 @@ def main(argv: Sequence[str]) -> int:
     numbers = evaluate_last(run_config(workdir), workdir)
     _print(numbers, own.json)
     return 0
-  records = tyro.cli(
-    Annotated[Records, tyro.conf.arg(name='')],
-    default=Records(root=own.source, on_error='skip'),
-    args=rest,
-    prog='mmjax evaluate',
-    description=Records.__doc__,
+  records = parse_source(
+    own.source, rest, prog='mmjax evaluate', on_error='skip'
   )
   checkpoint = open_checkpoint(own.checkpoint, batch_size=own.batch_size)
   found = score(

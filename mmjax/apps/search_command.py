@@ -6,17 +6,15 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
 
-import tyro
 from rich.console import Console
 from rich.table import Table
 
 from mmjax.apps.indexing import APPROXIMATE, Report, build
 from mmjax.apps.opening import open_checkpoint
 from mmjax.apps.search import Hit, Index
+from mmjax.apps.source import WHAT, parse_source
 from mmjax.data.sources.opened import MODALITIES
-from mmjax.data.sources.records import Records
 from mmjax.main import keep_compiled
 from mmjax.types import InputError
 
@@ -69,7 +67,7 @@ def _add_index(commands) -> None:
     '--source',
     required=True,
     metavar='S',
-    help='folder, manifest, Parquet, tars, TFDS folder, tfds:NAME, or a URL',
+    help=WHAT,
   )
   command.add_argument(
     '--index', required=True, type=Path, metavar='I', help='folder of the index'
@@ -144,13 +142,7 @@ def _index(own: argparse.Namespace, rest: Sequence[str]) -> int:
     if getattr(own, name) < 1:
       option = name.replace('_', '-')
       raise InputError(f'--{option} {getattr(own, name)} is below 1')
-  records = tyro.cli(
-    Annotated[Records, tyro.conf.arg(name='')],
-    default=Records(root=own.source),
-    args=[*rest],
-    prog='mmjax search index',
-    description=Records.__doc__,
-  )
+  records = parse_source(own.source, rest, prog='mmjax search index')
   report = build(
     own.index,
     records,

@@ -4,12 +4,10 @@ import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import get_args
 
-import tyro
-
+from mmjax.apps.source import WHAT, parse_source
 from mmjax.data.dataset import SPLITS
-from mmjax.data.sources.records import Records
 from mmjax.data.sources.texts import texts_of
 from mmjax.data.subwords import Kind, Subwords, learn
 from mmjax.types import InputError
@@ -43,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
   command.add_argument(
     'source',
     metavar='SOURCE',
-    help='folder, manifest, Parquet, tars, TFDS folder, tfds:NAME, or a URL',
+    help=WHAT,
   )
   command.add_argument(
     '--kind',
@@ -69,12 +67,8 @@ def main(argv: Sequence[str]) -> int:
     '--json', action='store_true', help='print one JSON object'
   )
   own, rest = parser.parse_known_args(argv)
-  data = tyro.cli(
-    Annotated[Records, tyro.conf.arg(name='')],
-    default=Records(root=own.source),
-    args=rest,
-    prog='mmjax data tokenizer train SOURCE',
-    description=Records.__doc__,
+  data = parse_source(
+    own.source, rest, prog='mmjax data tokenizer train SOURCE'
   )
   texts = list(texts_of(data, own.split))
   if not texts:
