@@ -70,7 +70,7 @@ def clip(parts: list[Any]) -> dict[str, Any]:
 
 def writer(config: Any, window: int, overlap: int) -> Callable[..., Any]:
   """`(variables, batch) -> {'tokens', 'mask'}`, by windows."""
-  fields = {'window': window, 'overlap': overlap, 'batch': 8}
+  fields: Any = {'window': window, 'overlap': overlap, 'batch': 8}
   if not isinstance(config.model, Generative):
     windows = CtcWindows(steps=STEPS, **fields)
     return make_transcribe(config.model, windows)
@@ -138,7 +138,7 @@ def measure(args: argparse.Namespace) -> Mapping[str, float]:
 
 def main() -> None:
   """Prints the table and one JSON line."""
-  parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+  parser = argparse.ArgumentParser(description=__doc__)
   parser.add_argument('workdir', type=Path, help='of a run')
   parser.add_argument('--clips', type=int, default=20)
   parser.add_argument('--each', type=int, default=6, help='sentences of a clip')

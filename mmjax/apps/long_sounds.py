@@ -60,12 +60,9 @@ class LongSounds:
     Returns:
       `tokens` and their `mask`, `[b m]`.
     """
-    told = {name: np.stack([r[name] for r in rows]) for name in self._read()}
-    told['mask'] = {
-      self.decode.target: np.stack(
-        [r['mask'][self.decode.target] for r in rows]
-      )
-    }
+    target = self.decode.target
+    told: Any = {name: np.stack([r[name] for r in rows]) for name in self._read}
+    told['mask'] = {target: np.stack([r['mask'][target] for r in rows])}
     text, mask = self.decode.prompt(told)
     longest = max(sound.size for sound in sounds)
     audio = np.zeros((len(sounds), longest), np.float32)
@@ -77,6 +74,7 @@ class LongSounds:
     batch = {'audio': audio, 'mask': {'audio': heard}}
     return write(variables, text, mask, batch=batch)
 
+  @property
   def _read(self) -> tuple[str, ...]:
     """What a prompt is made of."""
     only = self.decode.only
