@@ -2,9 +2,10 @@
 
 While a model decodes, two collections of variables go along with its
 parameters: `cache` has the keys and values of each token so far, `[b k m h]`,
-and `context` what is computed once, from what the model listens to. Both are
-made by the first call with `slots`. Under a scan over layers they have an axis
-of layers in front, so that the batch is the fourth axis from the end.
+and `context` what is computed once, from what the model listens to, its keys as
+`[b k h m]`. Both are made by the first call with `slots`. Under a scan over
+layers they have an axis of layers in front, so that the batch is the fourth
+axis from the end.
 """
 
 from typing import NamedTuple
