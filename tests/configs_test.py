@@ -30,7 +30,7 @@ PARAMETERS = {
   'recurrent': 1_149_697,
   'packages': 1_189_056,
   'parity': 60_130,
-  'passages': 1_361_600,
+  'passages': 1_361_984,
   'scaling': 281_911_298,
   'spam': 2_101_505,
   'stamps': 22_292_879,
