@@ -109,6 +109,42 @@ def _classify(tasks: Tasks, limits: Limits) -> None:
   _connect(ask, button, asked, [problem, label, effects, drawn], given)
 
 
+def _classes(tasks: Tasks, limits: Limits) -> None:
+  import gradio as gr
+
+  names = tasks.modalities('classes')
+  with gr.Row():
+    with gr.Column(scale=2, min_width=280):
+      given = _inputs(names, limits)
+      classes = _lines('Classes, one per line', 'a cat\na dog', limits)
+      prompts = _lines('Prompts, with {} for the class', '{}', limits)
+      button = gr.Button('Choose', variant='primary')
+    with gr.Column(scale=3, min_width=320):
+      problem = gr.HTML(elem_id='mm-classes-problem', padding=False)
+      label = gr.Label(
+        num_top_classes=10, label='Answer', elem_id='mm-classes-answer'
+      )
+
+  def ask(classes, prompts, *cells):
+    inputs = _take(limits, names, cells)
+    named = limits.class_names(classes)
+    templates = limits.prompts(prompts)
+    return [tasks.choose(inputs, names=named, prompts=templates)]
+
+  asked = [classes, prompts, *given.values()]
+  _connect(ask, button, asked, [problem, label], given)
+
+
+def _lines(label: str, example: str, limits: Limits) -> Any:
+  """A box for several lines, in which a little too much can be sent."""
+  import gradio as gr
+
+  most = (limits.classes + 1) * (limits.class_characters + 2)
+  return gr.Textbox(
+    label=label, placeholder=example, lines=2, max_lines=12, max_length=most
+  )
+
+
 def _write(task: str, button_name: str, tasks: Tasks, limits: Limits) -> None:
   import gradio as gr
 
@@ -139,6 +175,7 @@ def _write(task: str, button_name: str, tasks: Tasks, limits: Limits) -> None:
 _TABS: dict[str, Callable[[Tasks, Limits], None]] = {
   'search': _search,
   'classify': _classify,
+  'classes': _classes,
   'transcribe': functools.partial(_write, 'transcribe', 'Transcribe'),
   'caption': functools.partial(_write, 'caption', 'Caption'),
 }

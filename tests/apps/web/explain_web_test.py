@@ -27,7 +27,7 @@ def wav():
 
 @pytest.fixture(scope='module')
 def tasks():
-  return Tasks(tiny.Checkpoint())
+  return Tasks(tiny.checkpoint())
 
 
 def test_an_answer_is_the_models_and_says_what_mattered(tasks):
