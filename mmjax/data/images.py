@@ -74,7 +74,9 @@ def decode_pil(
       if max_pixels is not None and w * h > max_pixels:
         raise ValueError(f'{w} x {h} is more than {max_pixels} pixels')
       if first is not None and _is_plain(image):
-        return first(image)
+        made = first(image)
+        made.load()  # may be the picture itself, whose file is closed soon
+        return made
       if canvas is not None:
         image.draft('RGB', (canvas, canvas))
       image.load()
