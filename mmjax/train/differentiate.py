@@ -53,9 +53,20 @@ def in_parts(
     `((loss, (metrics, None)), gradients)`.
   """
   pieces = jax.tree.map(lambda x: _split(x, parts), batch)
-  outputs = jax.lax.map(lambda piece: forward(params, piece)[0], pieces)
-  shared = jax.tree.map(lambda x: x[0], outputs.get('shared', {}))
-  own = jax.tree.map(_join, _without_shared(outputs))
+
+  def shared_and_own(piece):
+    outputs = forward(params, piece)[0]
+    return outputs.get('shared', {}), _without_shared(outputs)
+
+  # What is shared is kept once: it may be the kernel of a large vocabulary.
+  first = jax.tree.map(lambda x: x[0], pieces)
+  shared, _ = jax.eval_shape(shared_and_own, first)
+  shared, own = jax.lax.scan(
+    lambda _, piece: shared_and_own(piece),
+    jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shared),
+    pieces,
+  )
+  own = jax.tree.map(_join, own)
   (total, metrics), (own_gradient, shared_gradient) = jax.value_and_grad(
     lambda own, shared: loss({**own, 'shared': shared}, batch),
     argnums=(0, 1),
