@@ -48,7 +48,7 @@ def get_config() -> Config:
       noise_multiplier=4.0,
       delta=1e-4,
     ),
-    batch_size=512,
-    steps=100,
-    checkpoint=Checkpointing(every=100, best=None),
+    batch_size=1280,
+    steps=30,
+    checkpoint=Checkpointing(every=30, best=None),
   )
