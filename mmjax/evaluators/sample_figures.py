@@ -42,7 +42,7 @@ def grid(path: Path, *, lines: Sequence[Line], title: str) -> None:
   """
   columns = min(_COLUMNS, max(len(line.drawn) for line in lines))
   labels = [figures.drawable(_short(line.words)) for line in lines]
-  side, label = 0.62, max(map(len, labels)) * 0.085
+  side, label = 0.62, max(map(len, labels)) * 0.105
   figure = figures.blank(
     max(side * (columns + 1.6) + label, 4.5), side * len(lines) + 0.9
   )

@@ -21,6 +21,7 @@ from mmjax.layers.feature_fusion import AttentionalFusion
 from mmjax.layers.histogram import color_histogram
 from mmjax.layers.kaldi import KaldiMel
 from mmjax.layers.long_attention import long_attention
+from mmjax.layers.match import MatchEmbedding
 from mmjax.layers.norms import BatchNorm, GroupNorm
 from mmjax.layers.pixels import normalize_pixels
 from mmjax.layers.pooling import (
@@ -75,6 +76,7 @@ __all__ = [
   'Llama3Scaling',
   'LogMel',
   'MaskedConv',
+  'MatchEmbedding',
   'MeanPool',
   'Mlp',
   'MultiHeadAttention',

@@ -1,10 +1,14 @@
-"""Some hundreds of malformed inputs through the commands: one line each."""
+"""More than a thousand malformed inputs through the commands: one line each."""
 
 import io
+import json
 import os
 import random
 import signal
+import subprocess
+import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +22,13 @@ from tests.data.sources.broken import PNG, WAV, change
 
 pytest.importorskip('lancedb')
 pytestmark = pytest.mark.slow
-SECONDS = 30  # of one input, on a busy machine
+SECONDS = 60  # of one command, on a busy machine
+CHANGED = 120  # copies of each good file
+SOUNDS = ('wav', 'flac', 'ogg', 'mp3')
+SVG = (
+  '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9">{}'
+  '<rect width="9" height="9"/></svg>'
+)
 
 
 @pytest.fixture(scope='module')
@@ -72,33 +82,46 @@ def hugely(suffix):
   return bytes(data)
 
 
-def contents():
-  """Names and bytes, a few hundred."""
+def good_files():
+  """By suffix: small files of which nothing is wrong."""
+  x = np.random.default_rng(0).normal(size=300) * 0.1
+  image = Image.new('RGB', (8, 8), (9, 80, 200))
+  found = {'png': PNG, 'wav': WAV, 'svg': SVG.format('<g/>').encode()}
+  found['txt'] = 'ein Stück, "so"'.encode()
+  for suffix, kind in ('gif', 'GIF'), ('jpg', 'JPEG'), ('webp', 'WEBP'):
+    file = io.BytesIO()
+    image.save(file, kind)
+    found[suffix] = file.getvalue()
+  for suffix in ('flac', 'ogg'):
+    file = io.BytesIO()
+    soundfile.write(file, x, 16_000, format=suffix.upper())
+    found[suffix] = file.getvalue()
+  return found
+
+
+def contents(secret):
+  """Names and bytes, about a thousand."""
   rng = random.Random(0)
   bomb = io.BytesIO()
   with zipfile.ZipFile(bomb, 'w', zipfile.ZIP_DEFLATED) as f:
     f.writestr('a', bytes(10**7))
-  flac = io.BytesIO()
-  x = np.random.default_rng(0).normal(size=300) * 0.1
-  soundfile.write(flac, x, 16_000, format='FLAC')
-  gif = io.BytesIO()
-  Image.new('P', (8, 8)).save(gif, 'GIF')
-  good = {
-    'png': PNG,
-    'wav': WAV,
-    'flac': flac.getvalue(),
-    'gif': gif.getvalue(),
-  }
+  good = good_files()
+  seen = {*good.values()}
   for suffix, data in good.items():
-    for number in range(45):
-      yield f'changed{number}.{suffix}', change(data, rng)
-  for suffix in ('png', 'jpg', 'gif', 'wav', 'ogg', 'mp3', 'txt'):
+    for number in range(CHANGED):
+      new = change(data, rng)
+      if new not in seen:
+        seen.add(new)
+        yield f'changed{number}.{suffix}', new
+  for suffix in (*good, 'mp3'):
     yield f'empty.{suffix}', b''
     yield f'zeros.{suffix}', bytes(1000)
     yield f'noise.{suffix}', rng.randbytes(1000)
     yield f'zip.{suffix}', bomb.getvalue()
-    yield f'svg.{suffix}', b'<svg><image href="/etc/passwd"/></svg>'
     yield f'eps.{suffix}', b'%!PS-Adobe-3.0 EPSF-3.0\n(/etc/passwd) run\n'
+  uses = '<image width="9" height="9" href="{}"/>'
+  yield 'names.svg', SVG.format(uses.format(secret)).encode()
+  yield 'nothing.svg', SVG.format(uses.format('data:,')).encode()
   yield 'huge.png', hugely('png')
   yield 'huge.wav', hugely('wav')
   yield 'picture.wav', PNG
@@ -107,19 +130,36 @@ def contents():
   yield 'long.txt', 'é\u0301'.encode() * 10**5
 
 
-@pytest.fixture
-def bad(tmp_path):
+BAD = {
+  'link.png', 'loop.png', 'pipe.wav', 'huge.png', 'sound.png', 'picture.wav',
+  'empty.png', 'noise.svg', 'latin.txt', 'zip.gif', 'eps.jpg',
+}  # fmt: skip
+
+
+@pytest.fixture(scope='module')
+def bad(tmp_path_factory):
   """A folder of them, with links and a pipe, and a secret beside it."""
-  root = tmp_path / 'data'
+  root = tmp_path_factory.mktemp('bad') / 'data'
   root.mkdir()
-  for name, data in contents():
+  secret = root.parent / 'secret.png'
+  Image.new('RGB', (8, 8), (1, 200, 3)).save(secret)
+  for name, data in contents(secret):
     (root / name).write_bytes(data)
-  secret = tmp_path / 'secret.png'
-  Image.new('RGB', (8, 8), (1, 2, 3)).save(secret)
   (root / 'link.png').symlink_to(secret)
   (root / 'loop.png').symlink_to(root / 'loop.png')
   os.mkfifo(root / 'pipe.wav')
+  assert len(list(root.iterdir())) > 1000
+  for suffix, data in good_files().items():
+    (root / 'good' / suffix).mkdir(parents=True)
+    (root / f'good/{suffix}/{suffix}.{suffix}').write_bytes(data)
   return root
+
+
+def indexed(index):
+  """Vectors by the name of the file."""
+  rows = Index(index).store._rows(['path', 'vector']).to_pylist()
+  assert all(np.isfinite(row['vector']).all() for row in rows)
+  return {os.path.basename(row['path']): row['vector'] for row in rows}
 
 
 def test_an_index_holds_what_is_good(run, run_folder, bad, tmp_path):
@@ -133,20 +173,126 @@ def test_an_index_holds_what_is_good(run, run_folder, bad, tmp_path):
   assert (code, out) == (2, '')
   assert err.strip().splitlines()[-1].startswith('error: nothing of')
   assert not index.exists()
-  (bad / 'good.png').write_bytes(PNG)
-  (bad / 'good.wav').write_bytes(WAV)
-  code, out, err = run(*words, '--index', index)
+  code, out, err = run(*words, '--index', index, '--json')
   assert code == 0
-  assert 'left out' in out
+  assert json.loads(out)['unreadable'] > 300
   assert 'left out: ' in err
-  rows = Index(index).store._rows(['path', 'vector']).to_pylist()
-  there = {os.path.basename(row['path']) for row in rows}
-  assert {'good.png', 'good.wav'} <= there
-  assert not there & {
-    'link.png', 'loop.png', 'pipe.wav', 'huge.png', 'sound.png',
-    'empty.png', 'svg.png', 'latin.txt',
-  }  # fmt: skip
-  assert all(np.isfinite(row['vector']).all() for row in rows)
+  there = indexed(index)
+  assert {f'{suffix}.{suffix}' for suffix in good_files()} <= there.keys()
+  assert not there.keys() & BAD
+  # What a drawing names is not in it.
+  np.testing.assert_array_equal(there['names.svg'], there['nothing.svg'])
+  assert sorted(os.listdir(index)) == ['.lock', 'index.json', 'items.lance']
+
+
+def test_a_command_itself_says_one_line_of_each(run_folder, bad):
+  """In a process of its own, with nothing in place of anything."""
+  sounds = [f for f in sorted(bad.iterdir()) if f.suffix == '.flac']
+  words = ['transcribe', '--checkpoint', run_folder, '--json', *sounds]
+  made = subprocess.run(
+    [sys.executable, '-m', 'mmjax.apps.cli', *map(str, words)],
+    cwd=Path(__file__).parents[2],
+    env={**os.environ, 'XLA_FLAGS': ''},
+    capture_output=True,
+    text=True,
+    timeout=300,
+    check=False,
+  )
+  assert made.returncode in (0, 2)
+  found = json.loads(made.stdout)
+  assert [one['path'] for one in found] == [str(f) for f in sounds]
+  failed = [one for one in found if 'error' in one]
+  assert len(failed) > 50
+  told = [x for x in made.stderr.splitlines() if 'only the first' not in x]
+  assert len(told) == len(failed)
+  assert all(line.startswith('error: ') for line in told)
+
+
+def test_an_inspection_tells_of_all(run, bad, tmp_path):
+  sheet = tmp_path / 'sheet.png'
+  words = ['data', 'inspect', bad, '--sheet', sheet, '--json']
+  code, out, _ = run(*words, '--limit', '99999', '--image-size', '8')
+  assert code == 0
+  told = json.loads(out)
+  assert len(told['broken']) > 300
+  assert not any('\n' in line for line in told['broken'])
+  with Image.open(sheet) as image:
+    assert image.size[0] > 100
+  assert sorted(os.listdir(tmp_path)) == ['sheet.png']
+
+
+def rows():
+  """Lines of a manifest that are wrong, or name what they may not."""
+  rng = random.Random(0)
+  places = [
+    '../secret.png', '..', '/etc/passwd', './../secret.png', 'a/../../x.png',
+    'link.png', '/dev/zero', 'file:///etc/passwd', 'http://localhost/a.png',
+    's3://a/b', 'memory://a', 'zip://a::b', '~/a.png', '\0', 'a\0b', '\ud800',
+    'x' * 5000, '.', '..\\secret.png', '%2e%2e/secret.png', 'pipe', '',
+  ]  # fmt: skip
+  for place in places:
+    for column in ('image', 'audio', 'text_file'):
+      yield json.dumps({column: place, 'label': 'a'})
+  values = [1, -1.5, True, None, [], {}, [1], {'a': 1}, float('nan'), 10**400]
+  for value in values:
+    for column in ('image', 'audio', 'text', 'text_file', 'label', 'split'):
+      yield json.dumps({'text': 'so', column: value})
+  good = json.dumps({'image': 'a.png', 'text': 'so', 'label': 'a', 'n': [1]})
+  for _ in range(150):
+    yield change(good.encode(), rng).decode('utf-8', 'surrogateescape')
+  yield from ('[' * 10**4, '{"a":' * 10**4, '"', 'NaN', '{"image":1e999}')
+
+
+def test_rows_of_manifests(run, run_folder, tmp_path):
+  root = tmp_path / 'data'
+  root.mkdir()
+  Image.new('RGB', (8, 8)).save(tmp_path / 'secret.png')
+  (root / 'link.png').symlink_to(tmp_path / 'secret.png')
+  os.mkfifo(root / 'pipe')
+  (root / 'a.png').write_bytes(PNG)
+  lines = dict.fromkeys(x.replace('\n', ' ') for x in rows())
+  assert len(lines) > 250
+  text = '\n'.join([json.dumps({'image': 'a.png', 'label': 'a'}), *lines])
+  manifest = root / 'all.jsonl'
+  manifest.write_bytes(text.encode('utf-8', 'surrogateescape'))
+  words = ['--checkpoint', run_folder, '--source', manifest]
+  code, out, err = run(
+    'search', 'index', *words, '--index', tmp_path / 'index', '--json'
+  )
+  assert (code, 'error: ' in err) == (0, False)
+  told = json.loads(out)
+  assert told['unreadable'] > 120
+  there = indexed(tmp_path / 'index')
+  assert 'a.png' in there
+  assert not there.keys() & {'secret.png', 'passwd', 'link.png', 'zero'}
+  code, out, _ = run(
+    'data', 'inspect', manifest, '--sheet', tmp_path / 's.png', '--json'
+  )
+  assert code == 0
+  assert len(json.loads(out)['broken']) > 120
+
+
+def test_tables_and_shards_that_are_broken(run, tmp_path):
+  from tests.data.sources import same_data
+
+  rng = random.Random(0)
+  few = same_data.stamps(4)
+  count = 0
+  for name in ('jsonl', 'csv', 'parquet', 'tars'):
+    root = same_data.WRITERS[name](tmp_path / name, few)
+    file = root if root.is_file() else sorted(root.glob('*.tar'))[0]
+    good = file.read_bytes()
+    for _ in range(25):
+      file.write_bytes(change(good, rng))
+      code, out, err = run(
+        'data', 'inspect', file, '--sheet', tmp_path / 's.png', '--json',
+        '--cache', tmp_path / 'cache',
+      )  # fmt: skip
+      assert code in (0, 2)
+      assert (code == 2) == err.startswith('error: ') == (not out)
+      assert err.count('\n') == (code == 2)
+      count += code == 2 or bool(json.loads(out)['broken'])
+  assert count > 50
 
 
 def test_queries_and_transcripts_get_one_line(run, run_folder, bad, tmp_path):
@@ -161,13 +307,14 @@ def test_queries_and_transcripts_get_one_line(run, run_folder, bad, tmp_path):
   query = ['search', 'query', '--index', index, '--json']
   before = sorted(p.name for p in index.rglob('*'))
   count = 0
+  # Every file was indexed above; here some of each kind are asked with.
   files = [
-    *sorted(bad.iterdir()), bad, bad / 'gone.png', '/dev/zero',
+    *sorted(bad.glob('*.*'))[::4], bad, bad / 'gone.png', '/dev/zero',
     '/proc/self/mem', '', 'a\0b', 'x' * 5000, 'http://localhost/a.png',
-    '~nobody/a.png',
+    '~nobody/a.png', bad / 'pipe.wav', bad / 'loop.png', bad / 'huge.png',
   ]  # fmt: skip
   for file in files:
-    sounds = str(file).endswith(('wav', 'flac', 'ogg', 'mp3'))
+    sounds = str(file).endswith(SOUNDS)
     option = '--audio' if sounds else '--image'
     code, out, err = run(*query, option, file)
     assert code in (0, 2)

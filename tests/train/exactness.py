@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -22,9 +23,11 @@ from mmjax.layers.pooling import MeanPool
 from mmjax.models.aligned import Alignment
 from mmjax.models.fused import Fused
 from mmjax.models.heads import Head, OrdinalHead, TokenHead
+from mmjax.models.language import LanguageModel
 from mmjax.models.masked import Masked
 from mmjax.models.matched import Matched
 from mmjax.models.task_weights import TaskWeights
+from mmjax.models.unscored import Unscored
 from mmjax.objectives.contrastive import Contrastive, Sigmoid
 from mmjax.objectives.ctc import Ctc
 from mmjax.objectives.masked_modelling import MaskedPatches, MaskedText
@@ -66,7 +69,7 @@ FUSED = Fused(
   },
   alignment=Alignment(pools=POOLS, width=6, scale=5.0, bias=-2.0),
 )
-MODEL = TaskWeights(
+JUDGES = TaskWeights(
   model=Matched(
     model=Masked(model=FUSED, patches={'image': 0.5}, text={'text': 0.3}),
     pools=POOLS,
@@ -74,6 +77,27 @@ MODEL = TaskWeights(
   ),
   tasks=('label',),
 )
+WRITES = Unscored(
+  model=LanguageModel(
+    encoders={'text': TextTransformer(width=8, depth=0, heads=2, causal=True)}
+  )
+)
+
+
+class Both(nn.Module):
+  """A model that judges, and one that writes and tells no logits."""
+
+  judges: nn.Module
+  writes: nn.Module
+
+  def __call__(self, batch, *, train=False):
+    outputs = self.judges(batch, train=train)
+    written = self.writes(batch, train=train)
+    shared = {**outputs['shared'], **written.get('shared', {})}
+    return {**written, **outputs, 'shared': shared}
+
+
+MODEL = Both(judges=JUDGES, writes=WRITES)
 # An objective joins the table with a line here.
 OBJECTIVES: Mapping[str, Any] = {
   'softmax': Classification(label_smoothing=0.1),
@@ -93,6 +117,7 @@ OBJECTIVES: Mapping[str, Any] = {
   'matching': Matching(pair=PAIRS[0], same='label'),
   'ctc': Ctc(head='said', target='said'),
   'next token': NextToken(head='next', label_smoothing=0.1),
+  'next token in tiles': NextToken(label_smoothing=0.2, z_loss=0.01, tile=7),
 }
 ALL = tuple(OBJECTIVES)
 
