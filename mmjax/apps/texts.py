@@ -9,6 +9,7 @@ from typing import Any
 from mmjax.apps.cells import LocalFile
 from mmjax.apps.checkpoint import Checkpoint
 from mmjax.apps.opening import open_checkpoint
+from mmjax.apps.writing import longest
 from mmjax.data.errors import RecordError
 from mmjax.data.sources import arrays
 from mmjax.main import keep_compiled
@@ -104,10 +105,8 @@ def _write(own: argparse.Namespace, run: Callable[[str], str]) -> int:
 
 
 def _warn_of_cuts(checkpoint: Checkpoint, files: Sequence[str]) -> None:
-  """Says of which sounds only the beginning is heard, as in training."""
-  if not hasattr(checkpoint.config, 'data'):
-    return  # others' checkpoints hear all of it
-  most = checkpoint.records.audio_seconds
+  """Says of which sounds only the beginning is heard."""
+  most = longest(checkpoint)
   for file in files:
     try:
       seconds = arrays.duration(LocalFile(file))

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from mmjax.apps.cells import record_of
+from mmjax.apps.long_sounds import LongSounds
 from mmjax.data.sources import arrays
 from mmjax.data.tokenizers import ByteTokenizer
 from mmjax.decoders.ctc import CtcGreedy
@@ -19,6 +20,14 @@ from mmjax.types import InputError
 _LONGEST = 1800.0  # seconds of a sound that are transcribed at most
 
 Write = Callable[..., list[str]]
+
+
+def longest(checkpoint: Any) -> float:
+  """Seconds of a sound that a checkpoint hears at most."""
+  of_run = isinstance(checkpoint.writes, _OfRun)
+  if of_run and checkpoint.writes.long is None:
+    return checkpoint.records.audio_seconds
+  return _LONGEST
 
 
 def of_run(config: Any, model: Any) -> Write | None:
@@ -56,11 +65,20 @@ class _OfRun:
   model: Any
   tokenizer: Any
 
+  @functools.cached_property
+  def long(self) -> Any:
+    """How it writes about sounds of any length; None if it cannot."""
+    return LongSounds.of(self.told.decode, self.model, self.tokenizer)
+
   def __call__(
     self, checkpoint: Any, inputs: Sequence[Any], prompt: str
   ) -> list[str]:
     rows = [self._with_prompt(checkpoint.prepare(i), prompt) for i in inputs]
-    found = checkpoint.run_on(self._run, rows)
+    if self.long is not None:
+      rate = checkpoint.records.audio_rate
+      found = self.long(checkpoint.variables, rows, _sounds(inputs, rate))
+    else:
+      found = checkpoint.run_on(self._run, rows)
     return [
       self.tokenizer.decode(ids[mask]).strip()
       for ids, mask in zip(found['tokens'], found['mask'], strict=True)

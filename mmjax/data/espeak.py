@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Int16
@@ -49,6 +49,24 @@ class Phoneme(NamedTuple):
   ipa: str
 
 
+class Word(NamedTuple):
+  """A word that was said.
+
+  Attributes:
+    start: in seconds.
+    end: when the next one begins, or a pause.
+    text: as it was asked for.
+  """
+
+  start: float
+  end: float
+  text: str
+
+  def later(self, seconds: float) -> 'Word':
+    """The same at another time."""
+    return Word(self.start + seconds, self.end + seconds, self.text)
+
+
 class Speech(NamedTuple):
   """What was said.
 
@@ -56,11 +74,13 @@ class Speech(NamedTuple):
     samples: of `rate` a second.
     rate: in Hz.
     phonemes: in their order.
+    words: in their order.
   """
 
   samples: Int16[np.ndarray, ' s']
   rate: int
   phonemes: tuple[Phoneme, ...]
+  words: tuple[Word, ...]
 
   @property
   def seconds(self) -> float:
@@ -103,5 +123,16 @@ def speak(requests: Sequence[Request]) -> list[Speech]:
     head = json.loads(stream.readline())
     samples = np.frombuffer(stream.read(head['bytes']), np.int16)
     phonemes = tuple(Phoneme(*p) for p in head['phonemes'])
-    found.append(Speech(samples, head['rate'], phonemes))
+    words = _words(head['words'], samples.size / head['rate'])
+    found.append(Speech(samples, head['rate'], phonemes, words))
   return found
+
+
+def _words(begins: Sequence[Sequence[Any]], seconds: float) -> tuple[Word, ...]:
+  """Words from their beginnings, among which are pauses, without text."""
+  ends = [start for start, _ in begins[1:]] + [seconds]
+  return tuple(
+    Word(start, end, text)
+    for (start, text), end in zip(begins, ends, strict=True)
+    if text
+  )

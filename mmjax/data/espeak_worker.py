@@ -13,7 +13,7 @@ from typing import Any
 _SYNCHRONOUS = 2
 _PHONEME_EVENTS, _PHONEME_IPA, _DONT_EXIT = 1, 2, 0x8000
 _RATE, _PITCH = 1, 3
-_END, _PHONEME = 0, 7
+_END, _WORD, _PHONEME = 0, 1, 7
 _UTF8, _CHARACTERS = 1, 1
 
 
@@ -62,6 +62,7 @@ def main() -> None:
 def _speak(library: Any, request: dict[str, Any]) -> tuple[dict, bytes]:
   waves: list[bytes] = []
   phonemes: list[tuple[float, str]] = []
+  words: list[tuple[float, str]] = []
 
   def hear(wave: Any, count: int, events: Any) -> int:
     if wave and count:
@@ -71,6 +72,11 @@ def _speak(library: Any, request: dict[str, Any]) -> tuple[dict, bytes]:
       if events[i].type == _PHONEME:
         ipa = events[i].id.string.decode('utf-8', 'ignore')
         phonemes.append((events[i].audio_position / 1000, ipa))
+      if events[i].type == _WORD:
+        # Characters are counted from 1.
+        first = events[i].text_position - 1
+        word = request['text'][first : first + events[i].length]
+        words.append((events[i].audio_position / 1000, word))
       i += 1
     return 0
 
@@ -85,7 +91,7 @@ def _speak(library: Any, request: dict[str, Any]) -> tuple[dict, bytes]:
     data, len(data) + 1, 0, _CHARACTERS, 0, _UTF8, None, None
   )
   library.espeak_Synchronize()
-  return {'phonemes': phonemes}, b''.join(waves)
+  return {'phonemes': phonemes, 'words': words}, b''.join(waves)
 
 
 if __name__ == '__main__':

@@ -39,15 +39,16 @@ class Write:
     Returns:
       `tokens`: ids `[b length]` behind what is given, and their `mask`.
     """
-    text, mask = self._prompt(batch)
+    text, mask = self.prompt(batch)
     step = step_of(model, variables, batch)
     keys: Any = self._keys(batch)
     found = self.decoding(step, text, mask, keys)
     return {'tokens': found.tokens, 'mask': found.mask}
 
-  def _prompt(
+  def prompt(
     self, batch: Batch
   ) -> tuple[Int[Array, 'b t'], Bool[Array, 'b t']]:
+    """The part of the target that is given, and which ids are real."""
     text, mask = batch[self.target], batch['mask'][self.target]
     if self.only is None:
       # A row without a target writes something, too.

@@ -59,7 +59,7 @@ def grid(path: Path, *, lines: Sequence[Line], title: str) -> None:
   axes.tick_params(length=0, labelsize=9, labelcolor=figures.INK)
   axes.set_xlim(-0.55, columns + 0.95)
   axes.set_ylim(len(lines) - 0.45, -0.55)
-  axes.set_aspect('equal')
+  axes.set_aspect('equal', anchor='E')  # what is left over is for the words
   axes.spines[:].set_visible(False)
   figures.finish(figure, path, title=title)
 

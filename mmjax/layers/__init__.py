@@ -43,6 +43,7 @@ from mmjax.layers.spec_augment import SpecAugment
 from mmjax.layers.spectrogram import LogMel, power_spectrogram
 from mmjax.layers.style import Style, gelu, quick_gelu
 from mmjax.layers.swin import SwinTransformer
+from mmjax.layers.tokens_first import tokens_first_attention
 from mmjax.layers.transformer import Block, Mlp, Transformer
 from mmjax.layers.waveform import ConvPositions, WaveformDoor
 from mmjax.layers.whisper import WhisperMel
@@ -109,4 +110,5 @@ __all__ = [
   'normalize_pixels',
   'power_spectrogram',
   'quick_gelu',
+  'tokens_first_attention',
 ]

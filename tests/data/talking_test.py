@@ -35,6 +35,13 @@ def test_speech_has_its_sounds_in_time(data):
   assert starts[-1] <= seconds
   assert ''.join(p.ipa for p in speech.phonemes)[:5] == 'sɛtbl'
   assert slow.samples.size > 1.2 * speech.samples.size
+  # Words follow each other, each from about its first sound on.
+  assert [w.text for w in speech.words] == text.split()
+  assert all(w.start < w.end for w in speech.words)
+  ends = [w.end for w in speech.words]
+  assert ends[:-1] == [w.start for w in speech.words[1:]]
+  sound = next(p for p in speech.phonemes if p.ipa == 'b')
+  assert sound.start == pytest.approx(speech.words[1].start, abs=0.08)
   # What was said before changes nothing.
   again = espeak.speak(requests)
   np.testing.assert_array_equal(again[1].samples, slow.samples)

@@ -16,8 +16,9 @@ import numpy as np
 
 from mmjax.data import audio, espeak, mouths, splits
 from mmjax.data.dataset import SPLITS, Example, check_name
-from mmjax.data.datasets import talking_cache
+from mmjax.data.datasets import talking_cache, talking_running
 from mmjax.data.espeak import Phoneme, Request
+from mmjax.data.sources.records import Records
 from mmjax.data.tokenizers import ByteTokenizer
 from mmjax.types import InputError
 
@@ -70,6 +71,9 @@ class Talking:
   """Side of the video's pictures in pixels."""
   noise: tuple[float, float] = (-10.0, 30.0)
   """Training only: least and most decibels of speech over noise."""
+  running: float = 0.0
+  """Training only: share of examples that are cut out of running speech, in
+  which sentences follow each other; their text is the words that are whole."""
   on_error: Literal['raise', 'skip'] = 'raise'
   """Nothing can be wrong with one example."""
 
@@ -83,6 +87,8 @@ class Talking:
       count, most = getattr(self, name), len(_sentences()[split])
       if not 1 <= count <= most:
         raise InputError(f'{name} {count} is not in 1 to {most}')
+    if not 0 <= self.running <= 1:
+      raise InputError(f'running {self.running} is not in 0 to 1')
     if self.noise[0] > self.noise[1]:
       raise InputError(f'noise {self.noise} is not in order')
 
@@ -90,6 +96,15 @@ class Talking:
   def classes(self) -> Mapping[str, Sequence[str]]:
     """There are none."""
     return {}
+
+  def as_records(self, root: str = '') -> Records:
+    """Others' voices, and what they say."""
+    return Records(
+      root=root,
+      modalities=('audio', 'text'),
+      audio_seconds=self.audio_seconds,
+      text_length=self.text_length,
+    )
 
   @property
   def frames(self) -> int:
@@ -131,7 +146,12 @@ class Talking:
         f'cannot keep what is said in {self.cache}: {error}: name another '
         'folder with --data.cache'
       ) from error
-    row = {'folder': folder, 'late': step == VIEW[1], 'noise': noise}
+    row = {
+      'folder': folder,
+      'late': step == VIEW[1],
+      'noise': noise,
+      'count': count,
+    }
     return [{'text': t, 'index': i, **row} for i, t in enumerate(sentences)]
 
   def prepare(
@@ -144,13 +164,23 @@ class Talking:
       text int32 [text_length]; their masks.
     """
     text, noise = example['text'], example['noise']
-    said = talking_cache.read(example['folder'], example['index'])
+    read = functools.partial(talking_cache.read, example['folder'])
+    said = read(example['index'])
     own = rng
     if own is None:
       # In evaluation a sentence always sounds and looks the same.
       own = np.random.default_rng(_hash(text))
     else:
       noise = own.uniform(*self.noise)
+      if self.running and own.uniform() < self.running:
+        said = talking_running.excerpt(
+          read,
+          example['index'],
+          count=example['count'],
+          seconds=self.audio_seconds,
+          rng=own,
+        )
+        text = ' '.join(word.text.lower() for word in said.words)
     clean = said.samples.astype(np.float32) / 32768
     sound, sound_mask = audio.to_length(
       _in_noise(clean, noise, own), round(self.audio_seconds * audio.RATE)

@@ -14,9 +14,10 @@ import numpy as np
 from jaxtyping import Int16
 
 from mmjax.data import audio, espeak
-from mmjax.data.espeak import Phoneme, Request
+from mmjax.data.espeak import Phoneme, Request, Word
 
 _TOGETHER = 100  # sentences that one process says
+_FORMAT = 2  # of the files: another one for every change
 
 
 class Said(NamedTuple):
@@ -25,10 +26,17 @@ class Said(NamedTuple):
   Attributes:
     samples: at 16 kHz.
     phonemes: its sounds and their times.
+    words: the same of its words.
   """
 
   samples: Int16[np.ndarray, ' s']
   phonemes: tuple[Phoneme, ...]
+  words: tuple[Word, ...]
+
+  @property
+  def seconds(self) -> float:
+    """How long it takes."""
+    return self.samples.size / audio.RATE
 
 
 class Sentences(NamedTuple):
@@ -38,11 +46,13 @@ class Sentences(NamedTuple):
     samples: one sentence behind the other, at 16 kHz.
     ends: where each ends.
     phonemes: of each.
+    words: of each.
   """
 
   samples: Int16[np.ndarray, ' s']
   ends: Sequence[int]
   phonemes: Sequence[tuple[Phoneme, ...]]
+  words: Sequence[tuple[Word, ...]]
 
 
 def prepare(requests: Sequence[Request], *, cache: str) -> str:
@@ -52,7 +62,8 @@ def prepare(requests: Sequence[Request], *, cache: str) -> str:
     InputError: the synthesiser is not installed.
     OSError: the cache cannot be written.
   """
-  digest = hashlib.sha256(json.dumps(requests).encode()).hexdigest()[:16]
+  told = json.dumps([_FORMAT, requests])
+  digest = hashlib.sha256(told.encode()).hexdigest()[:16]
   folder = Path(cache).expanduser() / 'talking' / digest
   if folder.exists():
     return str(folder)
@@ -74,14 +85,14 @@ def read(folder: str, index: int) -> Said:
   whole = _open(folder)
   start = whole.ends[index - 1] if index else 0
   samples = np.array(whole.samples[start : whole.ends[index]])
-  return Said(samples, whole.phonemes[index])
+  return Said(samples, whole.phonemes[index], whole.words[index])
 
 
 def _write(requests: Sequence[Request], folder: Path) -> None:
   parts = [
     requests[i : i + _TOGETHER] for i in range(0, len(requests), _TOGETHER)
   ]
-  ends, phonemes, total = [], [], 0
+  ends, phonemes, words, total = [], [], [], 0
   with (
     ThreadPoolExecutor(os.cpu_count()) as pool,
     (folder / 'samples').open('wb') as file,
@@ -94,7 +105,8 @@ def _write(requests: Sequence[Request], folder: Path) -> None:
         total += samples.size
         ends.append(total)
         phonemes.append(speech.phonemes)
-  told = json.dumps({'ends': ends, 'phonemes': phonemes})
+        words.append(speech.words)
+  told = json.dumps({'ends': ends, 'phonemes': phonemes, 'words': words})
   (folder / 'sentences.json').write_text(told)
 
 
@@ -103,4 +115,5 @@ def _open(folder: str) -> Sentences:
   told = json.loads((Path(folder) / 'sentences.json').read_text())
   samples = np.memmap(Path(folder) / 'samples', np.int16, 'r')
   phonemes = [tuple(Phoneme(*p) for p in row) for row in told['phonemes']]
-  return Sentences(samples, told['ends'], phonemes)
+  words = [tuple(Word(*w) for w in row) for row in told['words']]
+  return Sentences(samples, told['ends'], phonemes, words)
