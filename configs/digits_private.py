@@ -45,10 +45,10 @@ def get_config() -> Config:
     optimizer=Private(
       optimizer=AdamW(peak_lr=1e-2, clip_norm=None, weight_decay=0.0),
       clip_norm=1.0,
-      noise_multiplier=4.0,
+      noise_multiplier=8.0,
       delta=1e-4,
     ),
     batch_size=1280,
-    steps=30,
-    checkpoint=Checkpointing(every=30, best=None),
+    steps=100,
+    checkpoint=Checkpointing(every=100, best=None),
   )

@@ -111,7 +111,8 @@ def epsilon_of(uses: int, noise_multiplier: float, *, delta: float) -> float:
   most = 1.0
   while excess(most) > 0:
     most *= 2
-  return float(optimize.brentq(excess, 0.0, most, xtol=1e-9))
+  found: Any = optimize.brentq(excess, 0.0, most, xtol=1e-9)
+  return found
 
 
 def check(config: Config) -> None:
