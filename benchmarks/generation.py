@@ -26,6 +26,7 @@ from trivial import (
   copy,
   first_sentence,
   first_words,
+  most_alike,
   most_frequent,
   texts,
 )
@@ -93,7 +94,8 @@ TASKS = {
     'questions on passages',
     'passages',
     'answer/exact_match',
-    {'any fact': any_of_them, **COMMONEST},
+    {'any fact': any_of_them, 'line most alike': most_alike, **COMMONEST},
+    options=('--data.train-on', 'train'),
   ),
   'summaries': Task(
     'summaries of packages',

@@ -23,13 +23,16 @@ class Text(NamedTuple):
     right: the text.
     asked: what tells one kind of text from another, such as a question.
     read: what there is to read.
-    among: texts of which it is one, where there are some.
+    among: texts of which it is one, where there are some; one of each line that
+      there is to read.
+    question: as it is asked.
   """
 
   right: str
   asked: str = ''
   read: str = ''
   among: Sequence[str] = ()
+  question: str = ''
 
 
 Guess = Callable[[Sequence[Text], Sequence[Text]], Sequence[str]]
@@ -47,8 +50,7 @@ def texts(data: Any, split: str, view: str) -> list[Text]:
     case Passages():
       asked = [data.ask(row, None) for row in data.source(split, view)]
       return [
-        Text(x.answer, asked=x.kind, read=x.passage, among=x.values)
-        for x in asked
+        Text(x.answer, x.kind, x.passage, x.values, x.question) for x in asked
       ]
     case Talking():
       return [Text(row['text']) for row in data.source(split, view)]
@@ -99,6 +101,21 @@ def any_of_them(known: Sequence[Text], wanted: Sequence[Text]) -> list[str]:
   del known
   rng = np.random.default_rng(0)
   return [text.among[rng.integers(len(text.among))] for text in wanted]
+
+
+def most_alike(known: Sequence[Text], wanted: Sequence[Text]) -> list[str]:
+  """That of the first line that has most words of the question."""
+  del known
+  found = []
+  for text in wanted:
+    asked = _words(text.question)
+    shared = [len(asked & _words(line)) for line in text.read.splitlines()]
+    found.append(text.among[int(np.argmax(shared))])
+  return found
+
+
+def _words(text: str) -> set[str]:
+  return set(re.findall(r'[\w.+-]*\w', text.lower()))
 
 
 def _stamps_tasks(data: StampsTasks, split: str) -> list[Text]:

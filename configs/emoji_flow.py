@@ -9,6 +9,7 @@ from mmjax.data.datasets.emoji import CATEGORIES, Emoji
 from mmjax.decoders.draw import Draw
 from mmjax.decoders.flow import FlowTransformer
 from mmjax.decoders.solvers import Heun
+from mmjax.decoders.times import LogitNormalTimes
 from mmjax.encoders.convolutional import ConvolutionalEncoder
 from mmjax.encoders.text import TextTransformer
 from mmjax.evaluators.picture_classifier import PictureClassifier
@@ -59,6 +60,7 @@ def get_config() -> Config:
         patch_size=4, width=width, depth=4, heads=heads, mlp_ratio=2.0
       ),
       shape=(32, 32, 3),
+      times=LogitNormalTimes(),
     ),
     objectives={'flow': FlowMatching()},
     evaluators={
@@ -78,6 +80,6 @@ def get_config() -> Config:
     drop_modalities={'text': 0.1, 'image': 0.0},
     optimizer=AdamW(peak_lr=2e-3, weight_decay=0.01),
     batch_size=32,
-    steps=1200,
-    checkpoint=Checkpointing(every=1200, best='seen/accuracy'),
+    steps=3000,
+    checkpoint=Checkpointing(every=3000, best=None),
   )

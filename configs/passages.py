@@ -6,7 +6,13 @@ from mmjax.encoders.text import TextTransformer
 from mmjax.evaluators.generation import Generation
 from mmjax.evaluators.text_scores import answers
 from mmjax.fusion.only import Only
-from mmjax.layers import ByteEmbedding, LearnedPositions, Rotary, Style
+from mmjax.layers import (
+  ByteEmbedding,
+  LearnedPositions,
+  MatchEmbedding,
+  Rotary,
+  Style,
+)
 from mmjax.models.copying import Copying
 from mmjax.objectives.next_token import NextToken
 from mmjax.train.config import Checkpointing, Config
@@ -22,18 +28,25 @@ def get_config() -> Config:
     'width': 128,
     'heads': 4,
     'mlp_ratio': 3.0,
-    'embed': ByteEmbedding(vocabulary=data.vocabulary),
     'style': Style(rotary=Rotary()),
   }
+  embed = ByteEmbedding(vocabulary=data.vocabulary)
   write = Greedy(length=data.answer_length - 1, stop=(END,))
   return Config(
     data=data,
     # The question stands above the passage; the answer is copied from it.
     model=Copying(
-      encoders={'document': TextTransformer(depth=2, **small)},
+      encoders={
+        'document': TextTransformer(
+          depth=2, embed=MatchEmbedding(embed=embed, end=END), **small
+        )
+      },
       fusion=Only(modality='document'),
       decoder=TextDecoder(
-        depth=2, positions=LearnedPositions(length=data.answer_length), **small
+        depth=2,
+        embed=embed,
+        positions=LearnedPositions(length=data.answer_length),
+        **small,
       ),
       pointer=Pointer(width=64),
     ),

@@ -1,11 +1,11 @@
-"""Every shipped config builds, traces, and has the size written down here."""
+"""Every shipped config builds, traces, and takes what is written down."""
 
 import functools
-from pathlib import Path
 
 import jax
 import pytest
 
+from benchmarks import budgets
 from mmjax.data import pipeline
 from mmjax.evaluators.binary import Binary
 from mmjax.evaluators.generation import Generation
@@ -15,43 +15,7 @@ from mmjax.train.plain import to_json
 from mmjax.train.program import make_program
 from mmjax.types import InputError
 
-FOLDER = Path(__file__).parents[1] / 'configs'
-PARAMETERS = {
-  'diagnosis': 660_193,
-  'digits': 403_626,
-  'digits_finetune': 395_146,
-  'digits_flow': 330_884,
-  'digits_pretrain': 276_490,
-  'emoji': 9_283_680,
-  'emoji_flow': 2_510_544,
-  'fashion': 156_042,
-  'fashion_flow': 928_144,
-  'motions': 73_604,
-  'recurrent': 1_149_697,
-  'packages': 1_189_056,
-  'parity': 60_130,
-  'passages': 1_361_600,
-  'scaling': 281_911_298,
-  'spam': 2_101_505,
-  'stamps': 22_292_879,
-  'stamps_captions': 1_072_576,
-  'stamps_ctc': 464_132,
-  'stamps_fusion': 2_413_424,
-  'stamps_questions': 1_615_040,
-  'stamps_search': 22_432_143,
-  'stamps_speech': 873_984,
-  'stamps_translation': 1_466_112,
-  'talking': 455_844,
-  'talking_speech': 502_272,
-  'vowels': 72_777,
-}
-# They are given a checkpoint, and tested with a tiny one: clip_finetune_test.
-WITH_ARGUMENT = ('clip_finetune',)
-# They are given data of one's own: own_data_configs_test.
-ON_YOUR_DATA = ('folder', 'manifest')
-# What is generated at first and kept; a little of it is enough here.
-FEW = ['--data.sentences', '8', '--data.evaluated', '8']
-OPTIONS = {'talking': FEW, 'talking_speech': FEW}
+BUDGETS = budgets.read()
 # They need data that is installed beside mmjax, and stamps are decoded at
 # first, which takes a minute or two.
 ON_DATA = (
@@ -79,8 +43,18 @@ ON_DATA = (
 QUICK = ('digits', 'parity')
 NAMES = [
   pytest.param(name, marks=() if name in QUICK else pytest.mark.slow)
-  for name in PARAMETERS
+  for name in BUDGETS['configs']
 ]
+# Of each kind one that compiles soon; `benchmarks/budgets.py` does all.
+COMPILED = (
+  'diagnosis',
+  'fashion',
+  'parity',
+  'recurrent',
+  'scaling',
+  'spam',
+  'stamps_ctc',
+)
 ENCODERS = {
   'AudioSpectrogramTransformer', 'BagOfVectors', 'ConvNet',
   'ConvolutionalEncoder', 'Recurrent', 'SensorTransformer', 'TextTransformer',
@@ -88,21 +62,30 @@ ENCODERS = {
 }  # fmt: skip
 
 
-def test_every_config_is_in_the_table():
-  names = {path.stem for path in FOLDER.glob('*.py')}
-  assert names == {*PARAMETERS, *WITH_ARGUMENT, *ON_YOUR_DATA}
-
-
-@pytest.mark.parametrize('name', NAMES)
-def test_config_traces_and_has_its_size(name):
-  config = load_config(FOLDER / f'{name}.py', OPTIONS.get(name, []))
+def load(name):
+  config = budgets.load(name)
   if name in ON_DATA:
     try:
       config.data.check()
     except InputError as error:
       pytest.skip(str(error))
+  return config
+
+
+def test_every_config_has_a_budget():
+  found = {path.stem for path in (budgets.ROOT / 'configs').glob('*.py')}
+  assert found == {*BUDGETS['configs'], *budgets.WITHOUT}
+  figures = {'parameters', 'flops', 'temporaries'}
+  assert all(set(one) == figures for one in BUDGETS['configs'].values())
+
+
+@pytest.mark.parametrize('name', NAMES)
+def test_config_traces_and_has_its_size(name):
+  config = load(name)
   program = make_program(config)
-  assert program.parameters == PARAMETERS[name]
+  found = {'parameters': program.parameters, 'flops': program.flops}
+  changed = budgets.differences(name, found)
+  assert not changed, '\n'.join(changed)
   # Every evaluator finds what it asks for in the outputs.
   batch = next(
     iter(pipeline.eval_batches(config.data, 'validation', batch_size=8))
@@ -135,9 +118,42 @@ def test_config_traces_and_has_its_size(name):
       assert {evaluator.match, evaluator.pool} - {None} <= set(batch)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize('name', COMPILED)
+def test_a_step_takes_no_more_memory(name):
+  if BUDGETS['compiler'] != budgets.compiler():
+    pytest.skip(f'memory is that of {BUDGETS["compiler"]}')
+  changed = budgets.differences(name, budgets.measure(load(name)))
+  assert not changed, '\n'.join(changed)
+
+
+def test_what_has_changed_is_told(tmp_path, monkeypatch):
+  monkeypatch.setattr(budgets, 'FILE', tmp_path / 'budgets.json')
+  was = {'parameters': 1000, 'flops': 10**9, 'temporaries': 10**6}
+  budgets.write({'digits': was, 'parity': was})
+  assert budgets.read()['configs'] == {'digits': was, 'parity': was}
+  assert not budgets.differences('digits', {**was, 'flops': 10**9 - 10**7})
+  more = {'parameters': 1001, 'flops': 11 * 10**8, 'temporaries': 10**6}
+  assert budgets.differences('digits', more) == [
+    'digits: parameters was 1,000, is 1,001 (+0.10 %)',
+    'digits: flops was 1,000,000,000, is 1,100,000,000 (+10.00 %)',
+    'If so meant: python benchmarks/budgets.py digits --write',
+  ]
+  (line, _) = budgets.differences('emoji', {'parameters': 7})
+  assert line == 'emoji: parameters was not written down, is 7'
+  # Bytes of another compiler are no budget.
+  monkeypatch.setattr(budgets, 'compiler', lambda: 'another')
+  budgets.write({'digits': more})
+  found = budgets.read()
+  assert found['compiler'] == 'another'
+  assert found['configs']['digits'] == more
+  assert 'temporaries' not in found['configs']['parity']
+  assert found['configs']['parity']['flops'] == 10**9
+
+
 def test_an_option_does_not_part_what_is_shared():
   """An embedding of both encoder and decoder has one set of parameters."""
-  file = FOLDER / 'packages.py'
+  file = budgets.ROOT / 'configs' / 'packages.py'
   for options, width in (
     (['--seed', '1'], 128),
     (['--model.decoder.width', '64'], 64),
@@ -150,9 +166,9 @@ def test_an_option_does_not_part_what_is_shared():
   assert apart.decoder.embed.vocabulary == 7
 
 
-@pytest.mark.parametrize('name', PARAMETERS)
+@pytest.mark.parametrize('name', BUDGETS['configs'])
 def test_config_as_json_says_what_the_modules_are(name):
-  text = to_json(load_config(FOLDER / f'{name}.py'))
+  text = to_json(load_config(budgets.ROOT / 'configs' / f'{name}.py'))
   model = text['model']
   if model['_type'] == 'Masked':
     model = model['model']

@@ -10,8 +10,8 @@ from mmjax.data.sources.record import Blob, Record, Samples
 from mmjax.data.sources.storage import Storage, clean
 from mmjax.types import InputError
 
-Cell = str | Path | bytes | Blob | Samples
-"""A path or the contents of a picture or sound; or a text itself."""
+Cell = str | Path | bytes | Blob | Samples | int | float
+"""A path or the contents of a picture or sound; or a text or number itself."""
 
 
 class LocalFile(NamedTuple):

@@ -17,6 +17,7 @@ from jaxtyping import Float
 from mmjax.apps.cells import Cell, check_modality, record_of
 from mmjax.data.dataset import Example
 from mmjax.data.sources.records import Records
+from mmjax.evaluators.zero_shot import ensemble, prompts_of
 from mmjax.models.aligned import Aligned
 from mmjax.types import Batch, InputError, Outputs
 
@@ -167,10 +168,8 @@ class Checkpoint:
     Raises:
       InputError: the model has this modality or text in no common space.
     """
-    told = [p.replace('{}', name) for name in names for p in prompts]
-    known = self.embed('text', told).reshape(len(names), len(prompts), -1)
-    known = known.mean(axis=1)
-    known /= np.maximum(np.linalg.norm(known, axis=1, keepdims=True), 1e-12)
+    told = self.embed('text', prompts_of(names, prompts))
+    known = ensemble(told, classes=len(names))
     x = self.scale * (self.embed(modality, cells) @ known.T)
     odds = np.exp(x - x.max(axis=1, keepdims=True))
     return odds / odds.sum(axis=1, keepdims=True)

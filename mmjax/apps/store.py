@@ -22,7 +22,7 @@ from mmjax.types import InputError
 
 OWN = ('id', 'path', 'modality', 'state', 'vector')
 """Columns that are not taken from the data."""
-_TABLE, _META = 'items', 'index.json'
+_TABLE, _META, _NEW = 'items', 'index.json', '.index-'
 _CHUNK = 500  # ids in one condition
 # Whoever has opened an older state can finish reading.
 _KEPT = datetime.timedelta(hours=1)
@@ -50,7 +50,7 @@ def write_meta(folder: Path, meta: Mapping[str, Any]) -> None:
   """Writes it, whole or not at all."""
   try:
     folder.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=folder, prefix='.index-')
+    handle, name = tempfile.mkstemp(dir=folder, prefix=_NEW)
     with os.fdopen(handle, 'w', encoding='utf-8') as f:
       json.dump({'schema': 1, **meta}, f, indent=2)
     os.chmod(name, 0o644)
@@ -240,6 +240,8 @@ def lock(folder: Path) -> Iterator[None]:
       fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
       raise InputError(f'another process writes {folder}') from error
+    for left in folder.glob(f'{_NEW}*'):  # by whoever was killed
+      left.unlink(missing_ok=True)
     try:
       yield
     finally:

@@ -10,9 +10,11 @@ import resvg_py
 from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
+from mmjax.data import svg as drawings
 from mmjax.data.errors import RecordError
 
 _ORIENTATION = 0x0112  # of EXIF
+_SIDE = 256  # of half a drawing that nobody asks a size of
 _DPI = 96  # CSS: resvg_py's own default of 0 makes `width="400pt"` zero
 # Others, such as EPS, are programs, which Pillow would have run.
 _FORMATS = ('PNG', 'JPEG', 'WEBP', 'GIF', 'BMP', 'TIFF', 'PPM')
@@ -35,7 +37,7 @@ def decode_pil(
   *,
   size: int | None = None,
   name: str | os.PathLike[str] | None = None,
-  svg: Literal['draw', 'refuse'] = 'draw',
+  svg: Literal['here', 'apart'] = 'here',
   max_pixels: int | None = None,
   canvas: int | None = None,
   first: Callable[[Image.Image], Image.Image] | None = None,
@@ -47,7 +49,8 @@ def decode_pil(
     size: side of the square that the picture is scaled, up or down, to fit
       into with its aspect ratio; None keeps its own size.
     name: what to call `source` in errors when it is bytes.
-    svg: what to do with SVG, which may name other files, that are drawn too.
+    svg: where SVG is drawn: here, with the files and fonts that it names, or
+      apart, without any, and with little time and memory: see `svg.draw`.
     max_pixels: how many a picture may have, before it is decoded.
     canvas: a picture is made smaller, by a whole number, which is fast, as long
       as its shorter side stays at least so long.
@@ -62,15 +65,18 @@ def decode_pil(
   try:
     data = source if isinstance(source, bytes) else _read(source)
     if _is_svg(data):
-      if svg == 'refuse':
-        raise ValueError('SVG may name other files: make it PNG')
-      data = _render(source, size)
+      if svg == 'apart':
+        data = drawings.draw(data, side=size or 2 * (canvas or _SIDE))
+      else:
+        data = _render(source, size)
     with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
       w, h = image.size
       if max_pixels is not None and w * h > max_pixels:
         raise ValueError(f'{w} x {h} is more than {max_pixels} pixels')
       if first is not None and _is_plain(image):
-        return first(image)
+        made = first(image)
+        made.load()  # may be the picture itself, whose file is closed soon
+        return made
       if canvas is not None:
         image.draft('RGB', (canvas, canvas))
       image.load()
@@ -89,12 +95,16 @@ def decode_pil(
   return rgb if first is None else first(rgb)
 
 
-def size(data: bytes) -> tuple[int, int]:
+def size(data: bytes) -> tuple[int, int] | None:
   """Width and height that a picture says it has; nothing is decoded.
+
+  None of SVG, which is drawn in any size.
 
   Raises:
     RecordError: it is no picture.
   """
+  if _is_svg(data):
+    return None
   try:
     with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
       return image.size

@@ -46,10 +46,14 @@ class Subwords:
     return _read(self.file).get_vocab_size()
 
   def __call__(
-    self, text: str
+    self, *texts: str
   ) -> tuple[Int[np.ndarray, ' t'], Bool[np.ndarray, ' t']]:
-    """Ids of a text, padded to `length`, and which of them are real."""
-    ids = [BEGIN, *self.encode(text)[: self.length - 2], END]
+    """Ids of a text, padded to `length`, and which of them are real.
+
+    Of several texts, one behind the other, each has its end token.
+    """
+    ids = [id for text in texts for id in (*self.encode(text), END)]
+    ids = [BEGIN, *ids[: self.length - 2], END][: len(ids) + 1]
     row = np.full(self.length, PAD, np.int32)
     row[: len(ids)] = ids
     return row, np.arange(self.length) < len(ids)

@@ -42,7 +42,7 @@ def grid(path: Path, *, lines: Sequence[Line], title: str) -> None:
   """
   columns = min(_COLUMNS, max(len(line.drawn) for line in lines))
   labels = [figures.drawable(_short(line.words)) for line in lines]
-  side, label = 0.62, max(map(len, labels)) * 0.085
+  side, label = 0.62, max(map(len, labels)) * 0.105
   figure = figures.blank(
     max(side * (columns + 1.6) + label, 4.5), side * len(lines) + 0.9
   )
@@ -59,7 +59,7 @@ def grid(path: Path, *, lines: Sequence[Line], title: str) -> None:
   axes.tick_params(length=0, labelsize=9, labelcolor=figures.INK)
   axes.set_xlim(-0.55, columns + 0.95)
   axes.set_ylim(len(lines) - 0.45, -0.55)
-  axes.set_aspect('equal')
+  axes.set_aspect('equal', anchor='E')  # what is left over is for the words
   axes.spines[:].set_visible(False)
   figures.finish(figure, path, title=title)
 

@@ -116,11 +116,7 @@ class ZeroShot:
     """A unit vector for each class, by batches like those of the data."""
     shape = rows.pick(mould, self.text, what='modality').shape
     tokenizer = self.tokenizer or ByteTokenizer(length=shape[1])
-    told = [
-      prompt.replace('{}', self.names.get(name, name))
-      for name in names
-      for prompt in self.prompts
-    ]
+    told = prompts_of([self.names.get(n, n) for n in names], self.prompts)
     found = [tokenizer(text) for text in told]
     length = max(int(mask.sum()) for _, mask in found)
     if length > shape[1] or found[0][0].size != shape[1]:
@@ -144,8 +140,30 @@ class ZeroShot:
       }
       outputs = predict(rows.only(batch, (self.text,)))
       x.append(_embedding(outputs, self.text)[: len(some)])
-    prompts = np.concatenate(x).reshape(len(names), len(self.prompts), -1)
-    return _unit(_unit(prompts).mean(axis=1))
+    return ensemble(np.concatenate(x), classes=len(names))
+
+
+def prompts_of(names: Sequence[str], templates: Sequence[str]) -> list[str]:
+  """The prompts of each class, one class behind the other.
+
+  Args:
+    names: of the classes.
+    templates: with `{}` for the name.
+  """
+  return [t.replace('{}', name) for name in names for t in templates]
+
+
+def ensemble(
+  x: Float[np.ndarray, 'n d'], *, classes: int
+) -> Float[np.ndarray, 'c d']:
+  """A unit vector for each class, the mean of those of its prompts.
+
+  Args:
+    x: vectors of prompts, in the order of `prompts_of`.
+    classes: how many they are of.
+  """
+  prompts = _unit(x).reshape(classes, -1, x.shape[-1])
+  return _unit(prompts.mean(axis=1))
 
 
 def _embedding(outputs: Any, name: str) -> np.ndarray:

@@ -21,6 +21,7 @@ from mmjax.layers.feature_fusion import AttentionalFusion
 from mmjax.layers.histogram import color_histogram
 from mmjax.layers.kaldi import KaldiMel
 from mmjax.layers.long_attention import long_attention
+from mmjax.layers.match import MatchEmbedding
 from mmjax.layers.norms import BatchNorm, GroupNorm
 from mmjax.layers.pixels import normalize_pixels
 from mmjax.layers.pooling import (
@@ -42,6 +43,7 @@ from mmjax.layers.spec_augment import SpecAugment
 from mmjax.layers.spectrogram import LogMel, power_spectrogram
 from mmjax.layers.style import Style, gelu, quick_gelu
 from mmjax.layers.swin import SwinTransformer
+from mmjax.layers.tokens_first import tokens_first_attention
 from mmjax.layers.transformer import Block, Mlp, Transformer
 from mmjax.layers.waveform import ConvPositions, WaveformDoor
 from mmjax.layers.whisper import WhisperMel
@@ -74,6 +76,7 @@ __all__ = [
   'Llama3Scaling',
   'LogMel',
   'MaskedConv',
+  'MatchEmbedding',
   'MeanPool',
   'Mlp',
   'MultiHeadAttention',
@@ -107,4 +110,5 @@ __all__ = [
   'normalize_pixels',
   'power_spectrogram',
   'quick_gelu',
+  'tokens_first_attention',
 ]

@@ -13,6 +13,7 @@ from mmjax.models.matched import Matched
 from mmjax.models.projectors import LinearProjector, MlpProjector, Resampler
 from mmjax.models.task_weights import TaskWeights
 from mmjax.models.text_to_image import TextToImage
+from mmjax.models.unscored import Unscored
 
 __all__ = [
   'Aligned',
@@ -32,4 +33,5 @@ __all__ = [
   'Resampler',
   'TaskWeights',
   'TextToImage',
+  'Unscored',
 ]

@@ -82,6 +82,14 @@ class Assistant(nn.Module):
       ValueError: there is no text, or, of the batch that initialises, a
         modality is missing.
     """
+    outputs, read = self.write(batch, train=train)
+    language: Any = self.language
+    return {**outputs, 'logits': {'logits': language.scores(read.x)}}
+
+  def write(
+    self, batch: Batch, *, train: bool
+  ) -> tuple[dict[str, Any], Tokens]:
+    """All that `__call__` gives but logits, and the tokens that have them."""
     if self.target not in batch:
       raise ValueError(
         f'the model writes {self.target!r}, the batch has only '
@@ -92,11 +100,12 @@ class Assistant(nn.Module):
     language: Any = self.language
     placed = self._placed(text, mask, media)
     read = language.read(text, mask, placed=placed, train=train)
-    return {
-      'tokens': {**tokens, self.target: read},
-      'fused': read,
-      'logits': {'logits': language.scores(read.x)},
-    }
+    return {'tokens': {**tokens, self.target: read}, 'fused': read}, read
+
+  def scorer(self) -> nn.Module:
+    """The layer whose parameters give the logits."""
+    language: Any = self.language
+    return language.scorer()
 
   def listen(
     self, batch: Batch, *, train: bool = False

@@ -65,6 +65,13 @@ class Copying(Generative):
     )
     return {**outputs, 'logits': {'logits': log_p}}
 
+  def scorer(self) -> nn.Module:
+    """Raises ValueError: no layer gives what this model says of a word."""
+    raise ValueError(
+      'Copying adds what it copies to the probabilities of all words, so it '
+      'cannot be Unscored'
+    )
+
   def listen(
     self, batch: Batch, *, train: bool = False
   ) -> tuple[dict[str, Tokens], Any]:

@@ -48,6 +48,14 @@ class Generative(nn.Module):
     Raises:
       ValueError: the batch lacks a modality or the target.
     """
+    outputs, written = self.write(batch, train=train)
+    decoder: Any = self.decoder
+    return {**outputs, 'logits': {'logits': decoder.scores(written.x)}}
+
+  def write(
+    self, batch: Batch, *, train: bool
+  ) -> tuple[dict[str, Any], Tokens]:
+    """All that `__call__` gives but logits, and the tokens that have them."""
     if self.target not in batch:
       raise ValueError(
         f'the model writes {self.target!r}, the batch has only '
@@ -57,11 +65,13 @@ class Generative(nn.Module):
     text, mask = batch[self.target], batch['mask'][self.target]
     decoder: Any = self.decoder
     written = decoder(text, mask, fused, train=train)
-    return {
-      'tokens': {**tokens, self.target: written},
-      'fused': fused,
-      'logits': {'logits': decoder.scores(written.x)},
-    }
+    tokens = {**tokens, self.target: written}
+    return {'tokens': tokens, 'fused': fused}, written
+
+  def scorer(self) -> nn.Module:
+    """The layer whose parameters give the logits."""
+    decoder: Any = self.decoder
+    return decoder.embed if decoder.head is None else decoder.head
 
   def listen(
     self, batch: Batch, *, train: bool = False

@@ -38,16 +38,26 @@ class LanguageModel(nn.Module):
   @nn.compact
   def __call__(self, batch: Batch, *, train: bool = False) -> dict[str, Any]:
     """Gives `tokens`, `fused` and `logits`: `{'logits': [b t vocabulary]}`."""
+    outputs, text = self.write(batch, train=train)
+    return {**outputs, 'logits': {'logits': self.scores(text.x)}}
+
+  def write(
+    self, batch: Batch, *, train: bool
+  ) -> tuple[dict[str, Any], Tokens]:
+    """All that `__call__` gives but logits, and the tokens that have them."""
     tokens = encode(self.encoders, batch, train=train)
-    text = tokens['text']
-    logits = {'logits': self.scores(text.x)}
-    return {'tokens': tokens, 'fused': text, 'logits': logits}
+    return {'tokens': tokens, 'fused': tokens['text']}, tokens['text']
 
   def scores(self, x: Float[Array, 'b t d']) -> Float[Array, 'b t vocabulary']:
     """Logits of the token behind each, in full precision."""
     encoder: Any = self.encoders['text']
     scores = encoder.scores if self.head is None else self.head
     return full_precision(scores(x))
+
+  def scorer(self) -> nn.Module:
+    """The layer whose parameters give the logits."""
+    encoder: Any = self.encoders['text']
+    return encoder.embed if self.head is None else self.head
 
   def read(
     self,

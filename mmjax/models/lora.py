@@ -1,7 +1,7 @@
 """LoRA: kernels that learn only a correction of low rank."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import flax.linen as nn
@@ -76,13 +76,15 @@ class LoRA(Wrapper):
       self.param(LORA, self._init, self.variables['params'])
       return outputs
 
+    return self.through(lambda model: model(batch, train=train))
+
+  def through(self, run: Callable[[nn.Module], dict[str, Any]]) -> Any:
+    """What `run` makes of the model with its kernels corrected."""
+
     def merged(variables):
       return {'params': self.merge(variables['params'])}
 
-    run = nn.map_variables(
-      lambda model, batch: model(batch, train=train), 'params', merged
-    )
-    return run(self.model, batch)
+    return nn.map_variables(run, 'params', merged)(self.model)
 
   def merge(self, params: Any) -> Any:
     """The parameters of the model without this, corrections added in."""

@@ -1,4 +1,4 @@
-"""Gradients of a loss over a batch, in one piece or in exact micro-batches."""
+"""Gradients of a loss over a batch: at once, in micro-batches, by example."""
 
 from collections.abc import Callable
 from typing import Any
@@ -53,9 +53,20 @@ def in_parts(
     `((loss, (metrics, None)), gradients)`.
   """
   pieces = jax.tree.map(lambda x: _split(x, parts), batch)
-  outputs = jax.lax.map(lambda piece: forward(params, piece)[0], pieces)
-  shared = jax.tree.map(lambda x: x[0], outputs.get('shared', {}))
-  own = jax.tree.map(_join, _without_shared(outputs))
+
+  def shared_and_own(piece):
+    outputs = forward(params, piece)[0]
+    return outputs.get('shared', {}), _without_shared(outputs)
+
+  # What is shared is kept once: it may be the kernel of a large vocabulary.
+  first = jax.tree.map(lambda x: x[0], pieces)
+  shared, _ = jax.eval_shape(shared_and_own, first)
+  shared, own = jax.lax.scan(
+    lambda _, piece: shared_and_own(piece),
+    jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shared),
+    pieces,
+  )
+  own = jax.tree.map(_join, own)
   (total, metrics), (own_gradient, shared_gradient) = jax.value_and_grad(
     lambda own, shared: loss({**own, 'shared': shared}, batch),
     argnums=(0, 1),
@@ -79,6 +90,25 @@ def in_parts(
   zeros = jax.tree.map(jnp.zeros_like, params)
   gradients, _ = jax.lax.scan(replay, zeros, (pieces, split_gradient))
   return (total, (metrics, None)), gradients
+
+
+def by_example(forward: Forward, loss: Loss, params: Any, batch: Batch):
+  """Differentiates the loss of each example alone, as if there were no others.
+
+  Returns:
+    `((loss, (metrics, None)), gradients)`, the gradients with an axis of
+    examples first; the loss is the mean of theirs. What the model's collections
+    would become is dropped.
+  """
+
+  def one(row: Batch):
+    alone = jax.tree.map(lambda x: x[None], row)
+    (total, (metrics, _)), gradients = at_once(forward, loss, params, alone)
+    return total, metrics, gradients
+
+  totals, metrics, gradients = jax.vmap(one)(batch)
+  metrics = jax.tree.map(lambda x: x.sum(axis=0), metrics)
+  return (totals.mean(), (metrics, None)), gradients
 
 
 def _without_shared(outputs: Outputs) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jax
 
-from mmjax.train import nonfinite, processes
+from mmjax.train import nonfinite, privacy, processes
 from mmjax.train.checkpoint import Checkpoints
 from mmjax.train.config import Config
 from mmjax.train.errors import disk_errors
@@ -102,11 +102,12 @@ def score(
     config, program, state, 'test', each=watchdog.feed, sweeps=sweeps
   )
   step = int(state.step)
-  results = {f'eval/{name}': value for name, value in found.numbers.items()}
+  numbers = {**found.numbers, **privacy.Spending(config)(step)}
+  results = {f'eval/{name}': value for name, value in numbers.items()}
   if processes.is_first():
     # Killed after this line was written, a run comes here again.
     with Logs(workdir, step=step, anew='eval') as logs:
-      logs.write(step, 'eval', found.numbers)
+      logs.write(step, 'eval', numbers)
     title = f'{workdir.name}: step {step}'
     write_report(
       workdir,

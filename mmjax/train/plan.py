@@ -92,6 +92,7 @@ def plan(config: Config, topology: Topology, workdir: Path) -> dict[str, Any]:
     'collectives': None
     if costs is None
     else {kind: one._asdict() for kind, one in costs.collectives.items()},
+    'compute_cycles': None if costs is None else costs.cycles,
     'estimated_cycles': cycles,
     'mfu': None
     if cycles is None or topology.chip is None

@@ -10,7 +10,7 @@ from jax.sharding import Mesh
 
 from mmjax import masking
 from mmjax.data import pipeline
-from mmjax.train import activations
+from mmjax.train import activations, privacy
 from mmjax.train.config import Config
 from mmjax.train.flops import count_flops
 from mmjax.train.mapped import AXIS, Mapped, map_over_devices
@@ -73,6 +73,7 @@ def make_program(
     InputError: data, model, objectives and devices do not go together.
   """
   config.data.check()
+  privacy.check(config)
   mesh = make_mesh(config.mesh, devices)
   check_batch_size(config.batch_size, mesh, accumulate=config.accumulate)
   dtype = _dtype(config.compute_dtype, mesh)
@@ -96,6 +97,7 @@ def make_program(
     ema_decay=config.ema_decay,
     # An optimiser of one's own may have no groups.
     learns=getattr(getattr(config.optimizer, 'groups', None), 'learns', None),
+    by_example=isinstance(config.optimizer, privacy.Private),
   )
   batch = _batch_shapes(config)
   config.balance.check(batch)

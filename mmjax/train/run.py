@@ -5,7 +5,7 @@ from pathlib import Path
 import jax
 
 from mmjax.data import pipeline
-from mmjax.train import hardware, nonfinite
+from mmjax.train import hardware, nonfinite, privacy
 from mmjax.train.checkpoint import Checkpoints
 from mmjax.train.config import Config
 from mmjax.train.evaluate import evaluate
@@ -41,6 +41,7 @@ class Run:
     self._checkpoints, self._logs = checkpoints, logs
     self._watchdog, self._guard = watchdog, guard
     self._interrupt = Interrupt()
+    self._spent = privacy.Spending(config)
     peak = config.peak_flops or hardware.peak_flops(
       jax.devices()[0].device_kind
     )
@@ -89,6 +90,7 @@ class Run:
         counts = {
           'skipped': len(batches.skipped),
           'nonfinite_steps': self._guard.count,
+          **self._spent(step - 1),
         }
         late.write(**counts)
         if step == config.steps or step % config.log_every == 0:

@@ -64,6 +64,7 @@ def make_train_step(
   accumulate: int = 1,
   ema_decay: float = 0.0,
   learns: Callable[[Any], Any] | None = None,
+  by_example: bool = False,
 ) -> Callable[[TrainState, Batch, PRNGKeyArray], tuple[TrainState, Metrics]]:
   """Makes the pure function that does one step of training.
 
@@ -90,6 +91,8 @@ def make_train_step(
     ema_decay: of the moving average of the parameters; 0 keeps none.
     learns: parameters -> True for each that the optimiser moves; of the others
       no gradient is computed. All of them if None.
+    by_example: whether `tx` wants the gradient of each example alone, along a
+      first axis: `mmjax/train/privacy.py`.
 
   Returns:
     `step(state, batch, key) -> (state, metrics)`, where `key` is the run's root
@@ -129,7 +132,7 @@ def make_train_step(
         )
       rows = batch['index'].shape[0]
       with (
-        activations.split_by_example(mesh, rows),
+        activations.split_by_example(None if by_example else mesh, rows),
         dropout.by_example(batch['index']),
       ):
         outputs, changed = model.apply(
@@ -147,7 +150,14 @@ def make_train_step(
         )
       return {k: v for k, v in outputs.items() if k not in _TOO_LARGE}, changed
 
-    if accumulate == 1:
+    if by_example:
+      if state.collections:
+        raise ValueError(
+          f'the model keeps {sorted(state.collections)}: of an example alone '
+          'there are none'
+        )
+      found = differentiate.by_example(forward, loss, state.params, batch)
+    elif accumulate == 1:
       found = differentiate.at_once(forward, loss, state.params, batch)
     else:
       found = differentiate.in_parts(
@@ -159,6 +169,8 @@ def make_train_step(
       extra, slope = jax.value_and_grad(regularizer)(state.params)
       total, gradients = optax.tree.add((total, gradients), (extra, slope))
     updates, opt_state = tx.update(gradients, state.opt_state, state.params)
+    if by_example:
+      gradients = jax.tree.map(lambda x: x.mean(axis=0), gradients)
     norm = optax.tree.norm(gradients)
     finite = jnp.isfinite(total) & jnp.isfinite(norm)
     one = jnp.ones(())

@@ -1,24 +1,26 @@
-"""Some hundreds of malformed inputs through the commands: one line each."""
+"""More than a thousand malformed inputs through the commands: one line each."""
 
-import io
+import json
 import os
 import random
 import signal
-import zipfile
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 from PIL import Image
 
 from mmjax.apps.cli import main
 from mmjax.apps.search import Index
-from tests.apps import tiny_run
-from tests.data.sources.broken import PNG, WAV, change
+from tests.apps import malformed, tiny_run
+from tests.data.sources.broken import PNG, change
 
 pytest.importorskip('lancedb')
 pytestmark = pytest.mark.slow
-SECONDS = 30  # of one input, on a busy machine
+SECONDS = 60  # of one command, on a busy machine
+SOUNDS = ('wav', 'flac', 'ogg', 'mp3')
 
 
 @pytest.fixture(scope='module')
@@ -61,65 +63,36 @@ def run(capsys, monkeypatch, opened):
   return run
 
 
-def hugely(suffix):
-  """Small files that claim, or become, something huge."""
-  file = io.BytesIO()
-  if suffix == 'png':
-    Image.new('1', (40_000, 40_000)).save(file, 'PNG')
-    return file.getvalue()
-  data = bytearray(WAV)
-  data[40:44] = b'\xff\xff\xff\x7f'
-  return bytes(data)
+BAD = {
+  'link.png', 'loop.png', 'pipe.wav', 'huge.png', 'sound.png', 'picture.wav',
+  'empty.png', 'noise.svg', 'latin.txt', 'zip.gif', 'eps.jpg',
+}  # fmt: skip
 
 
-def contents():
-  """Names and bytes, a few hundred."""
-  rng = random.Random(0)
-  bomb = io.BytesIO()
-  with zipfile.ZipFile(bomb, 'w', zipfile.ZIP_DEFLATED) as f:
-    f.writestr('a', bytes(10**7))
-  flac = io.BytesIO()
-  x = np.random.default_rng(0).normal(size=300) * 0.1
-  soundfile.write(flac, x, 16_000, format='FLAC')
-  gif = io.BytesIO()
-  Image.new('P', (8, 8)).save(gif, 'GIF')
-  good = {
-    'png': PNG,
-    'wav': WAV,
-    'flac': flac.getvalue(),
-    'gif': gif.getvalue(),
-  }
-  for suffix, data in good.items():
-    for number in range(45):
-      yield f'changed{number}.{suffix}', change(data, rng)
-  for suffix in ('png', 'jpg', 'gif', 'wav', 'ogg', 'mp3', 'txt'):
-    yield f'empty.{suffix}', b''
-    yield f'zeros.{suffix}', bytes(1000)
-    yield f'noise.{suffix}', rng.randbytes(1000)
-    yield f'zip.{suffix}', bomb.getvalue()
-    yield f'svg.{suffix}', b'<svg><image href="/etc/passwd"/></svg>'
-    yield f'eps.{suffix}', b'%!PS-Adobe-3.0 EPSF-3.0\n(/etc/passwd) run\n'
-  yield 'huge.png', hugely('png')
-  yield 'huge.wav', hugely('wav')
-  yield 'picture.wav', PNG
-  yield 'sound.png', WAV
-  yield 'latin.txt', 'é'.encode('latin-1')
-  yield 'long.txt', 'é\u0301'.encode() * 10**5
-
-
-@pytest.fixture
-def bad(tmp_path):
+@pytest.fixture(scope='module')
+def bad(tmp_path_factory):
   """A folder of them, with links and a pipe, and a secret beside it."""
-  root = tmp_path / 'data'
+  root = tmp_path_factory.mktemp('bad') / 'data'
   root.mkdir()
-  for name, data in contents():
+  secret = root.parent / 'secret.png'
+  Image.new('RGB', (8, 8), (1, 200, 3)).save(secret)
+  for name, data in malformed.contents(secret):
     (root / name).write_bytes(data)
-  secret = tmp_path / 'secret.png'
-  Image.new('RGB', (8, 8), (1, 2, 3)).save(secret)
   (root / 'link.png').symlink_to(secret)
   (root / 'loop.png').symlink_to(root / 'loop.png')
   os.mkfifo(root / 'pipe.wav')
+  assert len(list(root.iterdir())) > 1000
+  for suffix, data in malformed.good_files().items():
+    (root / 'good' / suffix).mkdir(parents=True)
+    (root / f'good/{suffix}/{suffix}.{suffix}').write_bytes(data)
   return root
+
+
+def indexed(index):
+  """Vectors by the name of the file."""
+  rows = Index(index).store._rows(['path', 'vector']).to_pylist()
+  assert all(np.isfinite(row['vector']).all() for row in rows)
+  return {os.path.basename(row['path']): row['vector'] for row in rows}
 
 
 def test_an_index_holds_what_is_good(run, run_folder, bad, tmp_path):
@@ -133,20 +106,106 @@ def test_an_index_holds_what_is_good(run, run_folder, bad, tmp_path):
   assert (code, out) == (2, '')
   assert err.strip().splitlines()[-1].startswith('error: nothing of')
   assert not index.exists()
-  (bad / 'good.png').write_bytes(PNG)
-  (bad / 'good.wav').write_bytes(WAV)
-  code, out, err = run(*words, '--index', index)
+  code, out, err = run(*words, '--index', index, '--json')
   assert code == 0
-  assert 'left out' in out
+  assert json.loads(out)['unreadable'] > 300
   assert 'left out: ' in err
-  rows = Index(index).store._rows(['path', 'vector']).to_pylist()
-  there = {os.path.basename(row['path']) for row in rows}
-  assert {'good.png', 'good.wav'} <= there
-  assert not there & {
-    'link.png', 'loop.png', 'pipe.wav', 'huge.png', 'sound.png',
-    'empty.png', 'svg.png', 'latin.txt',
-  }  # fmt: skip
-  assert all(np.isfinite(row['vector']).all() for row in rows)
+  there = indexed(index)
+  assert {
+    f'{suffix}.{suffix}' for suffix in malformed.good_files()
+  } <= there.keys()
+  assert not there.keys() & BAD
+  # What a drawing names is not in it.
+  np.testing.assert_array_equal(there['names.svg'], there['nothing.svg'])
+  assert sorted(os.listdir(index)) == ['.lock', 'index.json', 'items.lance']
+
+
+def test_a_command_itself_says_one_line_of_each(run_folder, bad):
+  """In a process of its own, with nothing in place of anything."""
+  sounds = [f for f in sorted(bad.iterdir()) if f.suffix == '.flac']
+  words = ['transcribe', '--checkpoint', run_folder, '--json', *sounds]
+  made = subprocess.run(
+    [sys.executable, '-m', 'mmjax.apps.cli', *map(str, words)],
+    cwd=Path(__file__).parents[2],
+    env={**os.environ, 'XLA_FLAGS': ''},
+    capture_output=True,
+    text=True,
+    timeout=300,
+    check=False,
+  )
+  assert made.returncode in (0, 2)
+  found = json.loads(made.stdout)
+  assert [one['path'] for one in found] == [str(f) for f in sounds]
+  failed = [one for one in found if 'error' in one]
+  assert len(failed) > 50
+  told = [x for x in made.stderr.splitlines() if 'only the first' not in x]
+  assert len(told) == len(failed)
+  assert all(line.startswith('error: ') for line in told)
+
+
+def test_an_inspection_tells_of_all(run, bad, tmp_path):
+  sheet = tmp_path / 'sheet.png'
+  words = ['data', 'inspect', bad, '--sheet', sheet, '--json']
+  code, out, _ = run(*words, '--limit', '99999', '--image-size', '8')
+  assert code == 0
+  told = json.loads(out)
+  assert len(told['broken']) > 300
+  assert not any('\n' in line for line in told['broken'])
+  with Image.open(sheet) as image:
+    assert image.size[0] > 100
+  assert sorted(os.listdir(tmp_path)) == ['sheet.png']
+
+
+def test_rows_of_manifests(run, run_folder, tmp_path):
+  root = tmp_path / 'data'
+  root.mkdir()
+  Image.new('RGB', (8, 8)).save(tmp_path / 'secret.png')
+  (root / 'link.png').symlink_to(tmp_path / 'secret.png')
+  os.mkfifo(root / 'pipe')
+  (root / 'a.png').write_bytes(PNG)
+  lines = dict.fromkeys(x.replace('\n', ' ') for x in malformed.rows())
+  assert len(lines) > 250
+  text = '\n'.join([json.dumps({'image': 'a.png', 'label': 'a'}), *lines])
+  manifest = root / 'all.jsonl'
+  manifest.write_bytes(text.encode('utf-8', 'surrogateescape'))
+  words = ['--checkpoint', run_folder, '--source', manifest]
+  code, out, err = run(
+    'search', 'index', *words, '--index', tmp_path / 'index', '--json'
+  )
+  assert (code, 'error: ' in err) == (0, False)
+  told = json.loads(out)
+  assert told['unreadable'] > 120
+  there = indexed(tmp_path / 'index')
+  assert 'a.png' in there
+  assert not there.keys() & {'secret.png', 'passwd', 'link.png', 'zero'}
+  code, out, _ = run(
+    'data', 'inspect', manifest, '--sheet', tmp_path / 's.png', '--json'
+  )
+  assert code == 0
+  assert len(json.loads(out)['broken']) > 120
+
+
+def test_tables_and_shards_that_are_broken(run, tmp_path):
+  from tests.data.sources import same_data
+
+  rng = random.Random(0)
+  few = same_data.stamps(4)
+  count = 0
+  for name in ('jsonl', 'csv', 'parquet', 'tars'):
+    root = same_data.WRITERS[name](tmp_path / name, few)
+    file = root if root.is_file() else sorted(root.glob('*.tar'))[0]
+    good = file.read_bytes()
+    for _ in range(25):
+      file.write_bytes(change(good, rng))
+      code, out, err = run(
+        'data', 'inspect', file, '--sheet', tmp_path / 's.png', '--json',
+        '--cache', tmp_path / 'cache',
+      )  # fmt: skip
+      assert code in (0, 2)
+      assert (code == 2) == err.startswith('error: ') == (not out)
+      assert err.count('\n') == (code == 2)
+      count += code == 2 or bool(json.loads(out)['broken'])
+  assert count > 50
 
 
 def test_queries_and_transcripts_get_one_line(run, run_folder, bad, tmp_path):
@@ -161,13 +220,14 @@ def test_queries_and_transcripts_get_one_line(run, run_folder, bad, tmp_path):
   query = ['search', 'query', '--index', index, '--json']
   before = sorted(p.name for p in index.rglob('*'))
   count = 0
+  # Every file was indexed above; here some of each kind are asked with.
   files = [
-    *sorted(bad.iterdir()), bad, bad / 'gone.png', '/dev/zero',
+    *sorted(bad.glob('*.*'))[::4], bad, bad / 'gone.png', '/dev/zero',
     '/proc/self/mem', '', 'a\0b', 'x' * 5000, 'http://localhost/a.png',
-    '~nobody/a.png',
+    '~nobody/a.png', bad / 'pipe.wav', bad / 'loop.png', bad / 'huge.png',
   ]  # fmt: skip
   for file in files:
-    sounds = str(file).endswith(('wav', 'flac', 'ogg', 'mp3'))
+    sounds = str(file).endswith(SOUNDS)
     option = '--audio' if sounds else '--image'
     code, out, err = run(*query, option, file)
     assert code in (0, 2)

@@ -59,10 +59,10 @@ def get_config(*, data=Records(image_size=8, text_length=16,
 LABELS = sorted(same_data.CLASSES)
 
 
-def make(workdir: Path, *, seed: int = 0) -> Path:
-  """Writes it; the data that it names is not there."""
+def make(workdir: Path, *, seed: int = 0, text: str = CONFIG) -> Path:
+  """Writes it, with the text of its config; its data is not there."""
   workdir.mkdir(parents=True)
-  (workdir / 'config.py').write_text(CONFIG)
+  (workdir / 'config.py').write_text(text)
   argv = ['--config', 'gone.py', '--workdir', 'gone', '--data.root', 'gone']
   (workdir / 'argv.json').write_text(json.dumps(argv))
   known = ['--data.labels', *LABELS, '--data.modalities', 'image', 'text']

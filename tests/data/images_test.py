@@ -8,6 +8,7 @@ from PIL import Image
 
 from mmjax.data import images
 from mmjax.data.errors import RecordError
+from mmjax.data.transforms import Resize
 
 SVG = (
   '<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}">'
@@ -51,6 +52,19 @@ def test_a_photo_stands_upright():
   photo = np.full((4, 8, 3), 128, np.uint8)
   Image.fromarray(photo).save(file, 'JPEG', exif=exif)
   assert images.decode(file.getvalue()).shape == (8, 4, 3)
+
+
+def test_a_jpeg_of_the_size_that_is_wanted_is_decoded():
+  file = io.BytesIO()
+  Image.new('RGB', (8, 8), (250, 0, 0)).save(file, 'JPEG')
+  for data in (file.getvalue(), file.getvalue()[:200]):
+    try:
+      image = images.decode(data, canvas=16, first=Resize(size=8).of_picture)
+    except RecordError as error:
+      reason = str(error)
+    else:
+      assert image[0, 0, 0] > 240
+  assert 'cannot read this picture' in reason
 
 
 @pytest.mark.parametrize('unit', ['', 'px', 'pt', 'mm'])

@@ -6,6 +6,7 @@ import pytest
 from mmjax.layers.attention import MultiHeadAttention, dot_product_attention
 from mmjax.layers.long_attention import long_attention
 from mmjax.layers.rotary import Rotary
+from mmjax.layers.tokens_first import tokens_first_attention
 
 
 def _numpy_attention(query, key, value, mask):
@@ -21,45 +22,77 @@ def _numpy_attention(query, key, value, mask):
   return out
 
 
-def test_attention_is_its_formula(rng):
+@pytest.mark.parametrize(
+  'attend', [dot_product_attention, tokens_first_attention]
+)
+def test_attention_is_its_formula(attend, rng):
   query = rng.normal(size=(2, 3, 4, 8)).astype(np.float32)
   key = rng.normal(size=(2, 3, 5, 8)).astype(np.float32)
   value = rng.normal(size=(2, 3, 5, 8)).astype(np.float32)
   mask = rng.random((2, 4, 5)) < 0.6
   mask[1, 2] = False
   arrays = [jnp.asarray(x) for x in (query, key, value)]
-  got = dot_product_attention(*arrays, jnp.asarray(mask[:, None]))
+  got = attend(*arrays, jnp.asarray(mask[:, None]))
   want = _numpy_attention(query, key, value, mask)
   np.testing.assert_allclose(got, want, atol=1e-6)
-  got = dot_product_attention(*arrays)
+  got = attend(*arrays)
   want = _numpy_attention(query, key, value, np.ones_like(mask))
   np.testing.assert_allclose(got, want, atol=1e-6)
 
 
-@pytest.mark.parametrize('shape', [(2, 1, 1, 5), (1, 3, 4, 5), (2, 3, 4, 5)])
-def test_one_head_after_the_other_is_all_at_once(rng, shape):
+SHAPES = [(2, 1, 1, 5), (1, 3, 4, 5), (2, 3, 4, 5)]
+
+
+@pytest.fixture
+def arrays(rng):
+  """Queries, keys and values."""
   query = jnp.asarray(rng.normal(size=(2, 3, 4, 8)), jnp.float32)
   key, value = jnp.asarray(rng.normal(size=(2, 2, 3, 5, 8)), jnp.float32)
-  mask = jnp.asarray(rng.random(shape) < 0.6)
+  return query, key, value
+
+
+@pytest.mark.parametrize('attend', [long_attention, tokens_first_attention])
+@pytest.mark.parametrize('shape', SHAPES)
+def test_other_ways_to_attend_have_its_gradients(attend, shape, arrays, rng):
+  mask = rng.random(shape) < 0.6
+  mask[:, :, 0] = False
   # Of a bias, unlike a mask, the axis of queries is always whole.
   bias = jnp.asarray(rng.normal(size=(*shape[:2], 4, 5)), jnp.float32)
 
   def run(attend):
     def loss(query, key, value, bias):
-      out = attend(query, key, value, mask, bias)
+      out = attend(query, key, value, jnp.asarray(mask), bias)
       return (out**2).sum(), out
 
     slope = jax.grad(loss, argnums=(0, 1, 2, 3), has_aux=True)
-    return jax.jit(slope)(query, key, value, bias)
+    return jax.jit(slope)(*arrays, bias)
 
   for got, want in zip(
-    jax.tree.leaves(run(long_attention)),
+    jax.tree.leaves(run(attend)),
     jax.tree.leaves(run(dot_product_attention)),
     strict=True,
   ):
     np.testing.assert_allclose(got, want, atol=1e-5)
-  # Here it is one after the other: nothing as large as all scores is made.
-  text = jax.jit(long_attention).lower(query, key, value, mask).as_text()
+
+
+def test_in_half_precision_both_ways_round_alike(rng):
+  exact = rng.normal(size=(3, 2, 3, 64, 16))  # query, key, value
+  mask = rng.random((2, 1, 1, 64)) < 0.8
+  everywhere = np.broadcast_to(mask[:, 0], (2, 64, 64))
+  want = _numpy_attention(*exact, everywhere)
+  half = [jnp.asarray(x, jnp.bfloat16) for x in exact]
+
+  def error(attend):
+    got = attend(*half, jnp.asarray(mask))
+    assert got.dtype == jnp.bfloat16
+    return np.abs(np.asarray(got, np.float64) - want).mean()
+
+  assert error(tokens_first_attention) < 1.1 * error(dot_product_attention)
+
+
+def test_one_head_after_the_other_holds_no_scores_of_all(arrays, rng):
+  mask = jnp.asarray(rng.random((2, 3, 4, 5)) < 0.6)
+  text = jax.jit(long_attention).lower(*arrays, mask).as_text()
   assert 'while' in text
   assert '2x3x4x5' not in text.replace('2x3x4x5xi1', '')
 

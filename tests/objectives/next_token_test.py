@@ -11,9 +11,11 @@ MASK = np.array([3, 4, 2, 1])[:, None] > np.arange(4)[None]
 WEIGHT = np.array([1.0, 2.0, 0.0, 1.0])
 
 
-@pytest.mark.parametrize('smooth', [0.0, 0.2])
+@pytest.mark.parametrize(('smooth', 'z'), [(0.0, 0.0), (0.2, 0.1)])
 @pytest.mark.parametrize('only', [None, 'answer'])
-def test_it_is_the_mean_over_all_tokens_that_follow_another(rng, only, smooth):
+def test_it_is_the_mean_over_all_tokens_that_follow_another(
+  rng, only, smooth, z
+):
   logits = rng.normal(size=(4, 4, 5)).astype(np.float32)
   answer = np.array([[0, 0, 1, 1]] * 4) if only else np.ones((4, 4))
   batch = {
@@ -22,17 +24,19 @@ def test_it_is_the_mean_over_all_tokens_that_follow_another(rng, only, smooth):
     'answer': jnp.asarray(answer),
     'weight': jnp.asarray(WEIGHT),
   }
-  objective = NextToken(only=only, label_smoothing=smooth)
+  objective = NextToken(only=only, label_smoothing=smooth, z_loss=z)
   given = {'logits': {'logits': jnp.asarray(logits)}}
   term = jax.jit(objective)(given, batch)['text']
-  log_p = scipy.special.log_softmax(logits.astype(np.float64), axis=2)
+  logits = logits.astype(np.float64)
+  log_p = scipy.special.log_softmax(logits, axis=2)
+  drift = scipy.special.logsumexp(logits, axis=2) ** 2
   total, count = 0.0, 0.0
   for row in range(4):
     for t in range(1, MASK[row].sum()):
       if answer[row, t]:
         told = log_p[row, t - 1, TEXT[row, t]] * (1 - smooth)
         told += log_p[row, t - 1].mean() * smooth
-        total -= told * WEIGHT[row]
+        total += (z * drift[row, t - 1] - told) * WEIGHT[row]
         count += WEIGHT[row]
   got = (term.loss * term.weight).sum() / term.weight.sum()
   np.testing.assert_allclose(got, total / count, rtol=1e-5)

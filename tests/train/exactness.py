@@ -5,7 +5,7 @@ Run as a script it is one of several processes and writes what it found.
 
 import argparse
 import dataclasses
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,25 +15,6 @@ import numpy as np
 import optax
 
 from mmjax import masking
-from mmjax.encoders.image import ViT
-from mmjax.encoders.text import TextTransformer
-from mmjax.fusion.concat import Concat
-from mmjax.layers.pooling import MeanPool
-from mmjax.models.aligned import Alignment
-from mmjax.models.fused import Fused
-from mmjax.models.heads import Head, OrdinalHead, TokenHead
-from mmjax.models.masked import Masked
-from mmjax.models.matched import Matched
-from mmjax.models.task_weights import TaskWeights
-from mmjax.objectives.contrastive import Contrastive, Sigmoid
-from mmjax.objectives.ctc import Ctc
-from mmjax.objectives.masked_modelling import MaskedPatches, MaskedText
-from mmjax.objectives.matching import Matching
-from mmjax.objectives.next_token import NextToken
-from mmjax.objectives.ordinal import Ordinal
-from mmjax.objectives.regression import Regression
-from mmjax.objectives.supervised import Classification
-from mmjax.objectives.uncertainty import Uncertainty
 from mmjax.paths import map_named
 from mmjax.train.mapped import AXIS, map_over_devices
 from mmjax.train.mesh import MeshShape, make_mesh, place, replicated
@@ -41,60 +22,10 @@ from mmjax.train.sharding import state_shardings
 from mmjax.train.state import TrainState
 from mmjax.train.step import make_train_step
 from mmjax.types import Term
+from tests.train.exactness_model import ALL, MODEL, OBJECTIVES
 
-PAIRS = (('image', 'text'),)
 # So large that the parameters do not round the gradient away.
-RATE = 2.0**10
-POOLS = {'image': MeanPool(), 'text': MeanPool()}
-# With dropout: its masks, too, belong to the examples.
-FUSED = Fused(
-  encoders={
-    'image': ViT(patch_size=4, width=8, depth=1, heads=2, dropout=0.1),
-    'text': TextTransformer(width=8, depth=0, heads=2, dropout=0.1),
-  },
-  fusion=Concat(pools=POOLS, width=8),
-  heads={
-    'label': Head(classes=4),
-    'value': Head(classes=2),
-    'rank': OrdinalHead(ranks=4),
-  },
-  modality_heads={
-    'text': {
-      'said': TokenHead(classes=8, blank=0),
-      'next': TokenHead(classes=260),
-    }
-  },
-  alignment=Alignment(pools=POOLS, width=6, scale=5.0, bias=-2.0),
-)
-MODEL = TaskWeights(
-  model=Matched(
-    model=Masked(model=FUSED, patches={'image': 0.5}, text={'text': 0.3}),
-    pools=POOLS,
-    hidden=4,
-  ),
-  tasks=('label',),
-)
-# An objective joins the table with a line here.
-OBJECTIVES: Mapping[str, Any] = {
-  'softmax': Classification(label_smoothing=0.1),
-  'sigmoid': Classification(kind='sigmoid', target='tags'),
-  'contrastive': Contrastive(pairs=PAIRS, same='label', weight=0.5),
-  'pairwise sigmoid': Sigmoid(pairs=PAIRS, weight=0.1),
-  'contrastive in tiles': Contrastive(
-    pairs=PAIRS, same='label', weight=0.4, tile=8
-  ),
-  'pairwise sigmoid in tiles': Sigmoid(pairs=PAIRS, weight=0.2, tile=2),
-  'focal': Classification(focusing=2.0, class_weights=(0.5, 1.0, 2.0, 0.0)),
-  'regression': Regression(kind='huber'),
-  'ordinal': Ordinal(),
-  'uncertainty': Uncertainty(objective=Classification(), task='label'),
-  'masked image': MaskedPatches(),
-  'masked text': MaskedText(),
-  'matching': Matching(pair=PAIRS[0], same='label'),
-  'ctc': Ctc(head='said', target='said'),
-  'next token': NextToken(head='next', label_smoothing=0.1),
-}
-ALL = tuple(OBJECTIVES)
+RATE = 2.0**16
 
 
 @dataclasses.dataclass(frozen=True)

@@ -41,12 +41,18 @@ class Limits:
   """Endings of the files that are offered and taken as sounds."""
   characters: int = 1000
   """Longest text."""
+  classes: int = 64
+  """Most classes, and most prompts for them, that may be typed in."""
+  class_characters: int = 100
+  """Longest name of a class, and longest prompt."""
   waiting: int = 32
   """People who may wait for an answer; others are told to come back."""
 
   def __post_init__(self):
     """Checks the numbers and the endings."""
-    for name in ('megabytes', 'characters', 'waiting'):
+    for name in (
+      'megabytes', 'characters', 'classes', 'class_characters', 'waiting'
+    ):  # fmt: skip
       if getattr(self, name) <= 0:
         raise InputError(f'{name} {getattr(self, name)} is not above 0')
     for name, known in (('pictures', PICTURES), ('sounds', SOUNDS)):
@@ -71,6 +77,45 @@ class Limits:
         f'The text has {len(text)} characters, more than {self.characters}.'
       )
     return text or None
+
+  def class_names(self, text: str | None) -> tuple[str, ...]:
+    """Names of classes, one a line.
+
+    Raises:
+      InputError: they are fewer than two, too many, too long, or the same.
+    """
+    names = self._lines(text, 'class', 'classes')
+    if len(names) < 2:
+      raise InputError('Give two classes or more, one a line.')
+    for name in names:
+      if names.count(name) > 1:
+        raise InputError(f'The class {name!r} is there twice.')
+    return names
+
+  def prompts(self, text: str | None) -> tuple[str, ...]:
+    """Templates of prompts, one a line; the name alone if there is none.
+
+    Raises:
+      InputError: they are too many or too long, or lack a place for the name.
+    """
+    prompts = self._lines(text, 'prompt', 'prompts')
+    if not all('{}' in prompt for prompt in prompts):
+      raise InputError('Each prompt needs a place {} for the class.')
+    return prompts or ('{}',)
+
+  def _lines(self, text: str | None, one: str, many: str) -> tuple[str, ...]:
+    lines = [' '.join(line.split()) for line in (text or '').splitlines()]
+    lines = [line for line in lines if line]
+    if len(lines) > self.classes:
+      raise InputError(
+        f'There are {len(lines)} {many}, more than {self.classes}.'
+      )
+    longest = max(map(len, lines), default=0)
+    if longest > self.class_characters:
+      raise InputError(
+        f'A {one} has {longest} characters, more than {self.class_characters}.'
+      )
+    return tuple(lines)
 
   def picture(self, file: str | None) -> Upload | None:
     """The uploaded picture, or None if there is none; it is not decoded.

@@ -1,20 +1,16 @@
 """The page: a tab for each thing that the checkpoint can do."""
 
-import contextlib
 import functools
-import sys
-import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from mmjax.apps.web import markup
-from mmjax.apps.web.limits import Limits, sentence
+from mmjax.apps.web.buttons import ORDER, Asked, Buttons, telling
+from mmjax.apps.web.limits import Limits
 from mmjax.apps.web.tasks import Tasks
 
-_ORDER = ('image', 'text', 'audio')
 _NAMES = {'image': 'Picture', 'text': 'Words', 'audio': 'Sound'}
 _SYSTEM = ('system-ui', '-apple-system', 'Segoe UI', 'sans-serif')
-Asked = Callable[..., Sequence[Any]]
 
 
 def make_page(tasks: Tasks, *, limits: Limits, title: str) -> Any:
@@ -34,7 +30,7 @@ def make_page(tasks: Tasks, *, limits: Limits, title: str) -> Any:
       for name, tab in _TABS.items():
         if tasks.modalities(name):
           with gr.Tab(name.capitalize(), elem_id=f'mm-{name}'):
-            tab(tasks, limits)
+            tab(Buttons(tasks, limits))
   page.queue(max_size=limits.waiting, default_concurrency_limit=1)
   return page
 
@@ -53,9 +49,10 @@ def look() -> dict[str, Any]:
   return {'theme': theme, 'css': markup.CSS, 'footer_links': []}
 
 
-def _search(tasks: Tasks, limits: Limits) -> None:
+def _search(buttons: Buttons) -> None:
   import gradio as gr
 
+  tasks, limits = buttons.tasks, buttons.limits
   names = tasks.modalities('search')
   with gr.Row():
     with gr.Column(scale=2, min_width=280):
@@ -68,16 +65,15 @@ def _search(tasks: Tasks, limits: Limits) -> None:
       problem = gr.HTML(elem_id='mm-search-problem', padding=False)
       found = gr.HTML(elem_id='mm-search-found')
 
-  def ask(kind, *cells):
-    inputs = _take(limits, names, cells)
-    return [markup.results(tasks.search(inputs, kind=kind))]
-
-  _connect(ask, button, [kind, *given.values()], [problem, found], given)
+  _connect(
+    buttons.search, button, [kind, *given.values()], [problem, found], given
+  )
 
 
-def _classify(tasks: Tasks, limits: Limits) -> None:
+def _classify(buttons: Buttons) -> None:
   import gradio as gr
 
+  tasks, limits = buttons.tasks, buttons.limits
   names, heads = tasks.modalities('classify'), tasks.heads
   with gr.Row():
     with gr.Column(scale=2, min_width=280):
@@ -95,23 +91,47 @@ def _classify(tasks: Tasks, limits: Limits) -> None:
       effects = gr.HTML(elem_id='mm-classify-effects')
       drawn = gr.HTML(elem_id='mm-classify-maps')
 
-  def ask(head, maps, *cells):
-    inputs = _take(limits, names, cells)
-    told = tasks.classify(inputs, head=head, maps=bool(maps))
-    figures = ''.join(markup.figure(m.png, m.caption) for m in told.maps)
-    return [
-      told.probabilities,
-      told.effects,
-      f'<div class="mm-maps">{figures}</div>' if figures else '',
-    ]
-
   asked = [head, maps, *given.values()]
-  _connect(ask, button, asked, [problem, label, effects, drawn], given)
+  _connect(
+    buttons.classify, button, asked, [problem, label, effects, drawn], given
+  )
 
 
-def _write(task: str, button_name: str, tasks: Tasks, limits: Limits) -> None:
+def _classes(buttons: Buttons) -> None:
   import gradio as gr
 
+  tasks, limits = buttons.tasks, buttons.limits
+  names = tasks.modalities('classes')
+  with gr.Row():
+    with gr.Column(scale=2, min_width=280):
+      given = _inputs(names, limits)
+      classes = _lines('Classes, one per line', 'a cat\na dog', limits)
+      prompts = _lines('Prompts, with {} for the class', '{}', limits)
+      button = gr.Button('Choose', variant='primary')
+    with gr.Column(scale=3, min_width=320):
+      problem = gr.HTML(elem_id='mm-classes-problem', padding=False)
+      label = gr.Label(
+        num_top_classes=10, label='Answer', elem_id='mm-classes-answer'
+      )
+
+  asked = [classes, prompts, *given.values()]
+  _connect(buttons.classes, button, asked, [problem, label], given)
+
+
+def _lines(label: str, example: str, limits: Limits) -> Any:
+  """A box for several lines, in which a little too much can be sent."""
+  import gradio as gr
+
+  most = (limits.classes + 1) * (limits.class_characters + 2)
+  return gr.Textbox(
+    label=label, placeholder=example, lines=2, max_lines=12, max_length=most
+  )
+
+
+def _write(task: str, button_name: str, buttons: Buttons) -> None:
+  import gradio as gr
+
+  tasks, limits = buttons.tasks, buttons.limits
   names = tasks.modalities(task)
   with gr.Row():
     with gr.Column(scale=2, min_width=280):
@@ -128,17 +148,15 @@ def _write(task: str, button_name: str, tasks: Tasks, limits: Limits) -> None:
       problem = gr.HTML(elem_id=f'mm-{task}-problem', padding=False)
       written = gr.HTML(elem_id=f'mm-{task}-written')
 
-  def ask(language, *cells):
-    inputs = _take(limits, names, cells)
-    return [markup.words(tasks.write(task, inputs, language=language))]
-
+  ask = functools.partial(buttons.write, task)
   asked = [language, *given.values()]
   _connect(ask, button, asked, [problem, written], given)
 
 
-_TABS: dict[str, Callable[[Tasks, Limits], None]] = {
+_TABS: dict[str, Callable[[Buttons], None]] = {
   'search': _search,
   'classify': _classify,
+  'classes': _classes,
   'transcribe': functools.partial(_write, 'transcribe', 'Transcribe'),
   'caption': functools.partial(_write, 'caption', 'Caption'),
 }
@@ -146,7 +164,7 @@ _TABS: dict[str, Callable[[Tasks, Limits], None]] = {
 
 def _inputs(names: Sequence[str], limits: Limits) -> dict[str, Any]:
   """A component for each modality, in the order of people."""
-  return {name: _input(name, limits) for name in _ORDER if name in names}
+  return {name: _input(name, limits) for name in ORDER if name in names}
 
 
 def _input(name: str, limits: Limits) -> Any:
@@ -199,18 +217,6 @@ def _unread(component: Any) -> Any:
   return component
 
 
-def _take(
-  limits: Limits, names: Sequence[str], cells: Sequence[Any]
-) -> dict[str, Any]:
-  """What was given, within the limits; modalities without are left out."""
-  take = {'image': limits.picture, 'text': limits.text, 'audio': limits.sound}
-  order = [name for name in _ORDER if name in names]
-  taken = {
-    name: take[name](cell) for name, cell in zip(order, cells, strict=True)
-  }
-  return {name: cell for name, cell in taken.items() if cell is not None}
-
-
 def _connect(
   ask: Asked,
   button: Any,
@@ -222,13 +228,7 @@ def _connect(
 
   The first output is for what goes wrong; then the others are empty.
   """
-
-  def run(*values):
-    with _telling() as told:
-      answers = ask(*values)
-      return ['', *answers]
-    return [markup.message(told[0]), *[None] * (len(outputs) - 1)]
-
+  run = telling(ask, outputs=len(outputs) - 1)
   triggers = [button.click]
   if 'text' in given:
     triggers.append(given['text'].submit)
@@ -241,15 +241,3 @@ def _connect(
       concurrency_limit=1,
       concurrency_id='model',  # one question at a time for all of them
     )
-
-
-@contextlib.contextmanager
-def _telling() -> Iterator[list[str]]:
-  """Keeps what goes wrong as a sentence; others go to the log."""
-  told: list[str] = []
-  try:
-    yield told
-  except Exception as error:
-    told.append(sentence(error))
-    if 'log of the server' in told[0]:
-      traceback.print_exc(file=sys.stderr)

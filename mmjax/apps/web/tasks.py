@@ -53,6 +53,8 @@ class Tasks:
       return self.checkpoint.embeds
     if task == 'classify' and self.checkpoint.labels:
       return there
+    if task == 'classes' and 'text' in self.checkpoint.embeds:
+      return tuple(n for n in self.checkpoint.embeds if n != 'text')
     if task == 'transcribe' and writes and 'audio' in there:
       return ('audio',)
     if task == 'caption' and writes and 'image' in there:
@@ -99,6 +101,28 @@ class Tasks:
       )
     shares = np.exp(found.scores[0]).tolist()
     return Told(dict(zip(names, shares, strict=True)), effects, drawn)
+
+  def choose(
+    self, inputs: Inputs, *, names: Sequence[str], prompts: Sequence[str]
+  ) -> dict[str, float]:
+    """Probabilities of classes that were never trained, by their names.
+
+    Args:
+      inputs: a picture or a sound.
+      names: of the classes.
+      prompts: templates with `{}` for the name; see `evaluators.ZeroShot`.
+
+    Raises:
+      InputError: nothing or both were given, or it cannot be read.
+    """
+    can = self.modalities('classes')
+    _require(inputs, can)
+    if len(inputs) > 1:
+      wanted = ' or '.join(_WANTED[name] for name in can)
+      raise InputError(f'Give {wanted}, not both.')
+    [(modality, cell)] = inputs.items()
+    found = self.checkpoint.choose(modality, [cell], names, prompts=prompts)
+    return dict(zip(names, found[0].tolist(), strict=True))
 
   def search(
     self, inputs: Inputs, *, kind: str
@@ -187,7 +211,7 @@ def open_tasks(checkpoint: str, index: str | None) -> Tasks:
   return tasks
 
 
-TASKS = ('search', 'classify', 'transcribe', 'caption')
+TASKS = ('search', 'classify', 'classes', 'transcribe', 'caption')
 
 
 def _require(inputs: Inputs, names: Sequence[str]) -> None:

@@ -164,13 +164,13 @@ class Passages:
     """One question.
 
     Returns:
-      document int32 [length], the question and below it the passage; text int32
-      [answer_length], the answer; kind, int32; masks.
+      document int32 [length], the question, an end token and the passage; text
+      int32 [answer_length], the answer; kind, int32; masks.
     """
     tokenizer, asked = example['tokenizer'], self.ask(example, rng)
     longer = dataclasses.replace(tokenizer, length=self.length)
     document, document_mask = longer(
-      subwords.spaced(f'{asked.question}\n{asked.passage}')
+      subwords.spaced(asked.question), subwords.spaced(asked.passage)
     )
     text, text_mask = tokenizer(subwords.spaced(asked.answer))
     return {

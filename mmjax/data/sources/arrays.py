@@ -51,15 +51,15 @@ def picture(
     raise RecordError('an array is not the bytes of a picture')
   return images.decode_pil(
     _bytes(cell),
-    svg='refuse',
+    svg='apart',
     max_pixels=MAX_PIXELS,
     canvas=canvas,
     first=first,
   )
 
 
-def size(cell: Any) -> tuple[int, int]:
-  """Width and height of the picture in a cell.
+def size(cell: Any) -> tuple[int, int] | None:
+  """Width and height of the picture in a cell; None of a drawing.
 
   Raises:
     RecordError: there is no picture.

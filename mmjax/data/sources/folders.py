@@ -2,7 +2,7 @@
 
 Above the classes may stand the splits: train/CLASS/NAME.png. Files that are
 called the same up to their suffix, such as NAME.png and NAME.wav, are one
-record.
+record. Beside NAME.png, NAME.svg is what it was drawn from, and left out.
 """
 
 from collections.abc import Iterator
@@ -18,6 +18,7 @@ from mmjax.types import InputError
 KINDS = {
   'image': (
     'png', 'jpg', 'jpeg', 'webp', 'gif', 'bmp', 'tif', 'tiff', 'ppm', 'pgm',
+    'svg',
   ),
   'audio': ('wav', 'flac', 'ogg', 'oga', 'opus', 'mp3', 'aiff', 'aif', 'au'),
   'video': ('mp4', 'm4v', 'mov', 'mkv', 'webm', 'avi', 'mpg', 'mpeg', 'ogv'),
@@ -61,7 +62,7 @@ class Folders:
       )
     tops = {path.split('/')[0] for path in found}
     split = tops <= set(SPLIT_NAMES) and 'train' in tops
-    self._entries = _entries(found, split=split)
+    self._entries = _entries(_no_sources(found), split=split)
 
   def __len__(self) -> int:
     return len(self._entries)
@@ -87,6 +88,28 @@ class Folders:
 def kind_of(path: str) -> str | None:
   """The column that a file belongs to by its suffix."""
   return _KIND.get(PurePosixPath(path).suffix.lower().removeprefix('.'))
+
+
+def _no_sources(kinds: dict[str, str]) -> dict[str, str]:
+  """The files without the drawings that there are pictures of."""
+  drawn = {
+    _stem(path)
+    for path, kind in kinds.items()
+    if kind == 'image' and not _is_drawing(path)
+  }
+  return {
+    path: kind
+    for path, kind in kinds.items()
+    if not (_is_drawing(path) and _stem(path) in drawn)
+  }
+
+
+def _is_drawing(path: str) -> bool:
+  return PurePosixPath(path).suffix.lower() == '.svg'
+
+
+def _stem(path: str) -> str:
+  return str(PurePosixPath(path).with_suffix(''))
 
 
 def _entries(kinds: dict[str, str], *, split: bool) -> list[_Entry]:

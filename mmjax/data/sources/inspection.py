@@ -108,8 +108,10 @@ def measure(record: Record, data: Records) -> dict[str, float]:
   found: dict[str, float] = {}
   data.prepare({'record': record, 'label': -1}, None)
   if cell_of(record, 'image', data.columns) is not None:
-    w, h = arrays.size(cell_of(record, 'image', data.columns))
-    found |= {'image width': float(w), 'image height': float(h)}
+    size = arrays.size(cell_of(record, 'image', data.columns))
+    if size is not None:
+      w, h = size
+      found |= {'image width': float(w), 'image height': float(h)}
   text = cell_of(record, 'text', data.columns)
   if text is not None:
     found['text characters'] = float(len(arrays.text(text)))

@@ -111,6 +111,28 @@ def test_search_by_words_and_by_recording(page):
   assert cards.count() == 1
 
 
+def test_classes_that_are_typed_in(page):
+  tab = open_tab(page, 'Classes')
+  alert = tab.locator('[role=alert]')
+  choose = tab.get_by_role('button', name='Choose')
+  give(tab, 'Picture', 'a.png', sent.png(), 'image/png')
+  choose.click()
+  alert.filter(has_text='Give two classes or more').wait_for()
+  tab.get_by_label('Classes').fill('a <b>cat</b>\na dog\nein Vogel')
+  tab.get_by_label('Prompts').fill('this is no place')
+  choose.click()
+  alert.filter(has_text='Each prompt needs a place {}').wait_for()
+  tab.get_by_label('Prompts').fill('a photo of {}\n{}')
+  choose.click()
+  answer = tab.locator('#mm-classes-answer')
+  answer.get_by_text('ein Vogel').first.wait_for()
+  shares = re.findall(r'(\d+)%', answer.inner_text())
+  assert len(shares) == 3
+  assert 99 <= sum(map(int, shares)) <= 101
+  assert 'a <b>cat</b>' in answer.inner_text(), 'names stay words'
+  assert alert.count() == 0
+
+
 def test_transcribe_and_caption(page):
   tab = open_tab(page, 'Transcribe')
   give(tab, 'Sound', 'a.wav', sent.wav(), 'audio/wav')

@@ -54,7 +54,7 @@ def malformed(rng, count):
   yield 'text.png', b'this is no picture'
   yield 'text.mp3', b'this is no sound' * 99
   yield 'page.png', b'<html><script>alert(1)</script></html>'
-  yield 'vector.png', b'<svg xmlns="http://www.w3.org/2000/svg"/>'
+  yield 'vector.png', b'<svg xmlns="http://www.w3.org/2000/svg">'
   yield 'program.jpg', b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n'
   yield 'header.wav', good['wav'][:44]
   yield 'silence.wav', wav(0)

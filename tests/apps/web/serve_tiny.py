@@ -38,7 +38,7 @@ class _Tasks(Tasks):
 
 
 def _make():
-  tasks = _Tasks(tiny.Checkpoint())
+  tasks = _Tasks(tiny.checkpoint())
   return make_page(tasks, limits=LIMITS, title='Tiny <model>')
 
 

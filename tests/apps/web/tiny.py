@@ -1,19 +1,20 @@
 """A tiny model of pictures, words and sounds, and a page for it."""
 
-import functools
+import dataclasses
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mmjax.apps.checkpoint import Checkpoint
 from mmjax.data.sources import Records
-from mmjax.data.sources.record import Record
 from mmjax.encoders.audio import AudioSpectrogramTransformer
 from mmjax.encoders.convolutional import ConvolutionalEncoder
 from mmjax.encoders.text import TextTransformer
 from mmjax.fusion.concat import Concat
 from mmjax.layers.pooling import MeanPool
 from mmjax.layers.spectrogram import LogMel
+from mmjax.models.aligned import Alignment
 from mmjax.models.fused import Fused
 from mmjax.models.heads import Head
 
@@ -37,6 +38,7 @@ def model():
     },
     fusion=Concat(pools={n: MeanPool() for n in MODALITIES}, width=8),
     heads={'label': Head(classes=len(NAMES))},
+    alignment=Alignment(pools={n: MeanPool() for n in MODALITIES}, width=8),
   )
 
 
@@ -51,41 +53,25 @@ def records():
   )
 
 
-class Checkpoint:
-  """What the page needs of a checkpoint."""
-
-  modalities = embeds = MODALITIES
-  writes = True
-
-  def __init__(self):
-    self.labels = {'label': NAMES}
-    self.keys = {name: name for name in MODALITIES}
-    self.kinds = self.prompts = {}
-
-  @functools.cached_property
-  def model(self):
-    return model()
-
-  @functools.cached_property
-  def records(self):
-    return records()
-
-  def batch(self, inputs):
-    rows = [
-      self.records.prepare({'record': Record('', one, ''), 'label': -1}, None)
-      for one in inputs
-    ]
-    return jax.tree.map(lambda *x: jnp.stack(x), *rows)
-
-  def write(self, inputs, *, language):
-    assert language is None
-    return [f'{sorted(one)} <i>' for one in inputs]
-
-  @functools.cached_property
-  def variables(self):
-    batch = self.batch([{}])
-    shapes = jax.eval_shape(lambda: self.model.init(jax.random.key(0), batch))
-    rng = np.random.default_rng(0)
-    return jax.tree.map(
-      lambda x: jnp.asarray(rng.normal(size=x.shape) / 3, x.dtype), shapes
-    )
+def checkpoint():
+  """The model as the page is given it; what it writes is what it was given."""
+  made = Checkpoint(
+    name='This model',
+    identity='tiny',
+    model=model(),
+    variables={},
+    records=records(),
+    keys={name: name for name in MODALITIES},
+    labels={'label': NAMES},
+    writes=lambda _, inputs, prompt: [
+      f'{sorted(one)} <i>{prompt}' for one in inputs
+    ],
+    batch_size=4,
+  )
+  batch = made.batch([{}])
+  shapes = jax.eval_shape(model().init, jax.random.key(0), batch)
+  rng = np.random.default_rng(0)
+  variables = jax.tree.map(
+    lambda x: jnp.asarray(rng.normal(size=x.shape) / 3, x.dtype), shapes
+  )
+  return dataclasses.replace(made, variables=variables)

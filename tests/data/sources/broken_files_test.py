@@ -130,7 +130,7 @@ BAD_FILES = {
     b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n',
     'format',
   ),
-  'drawing.png': (b'<svg xmlns="http://www.w3.org/2000/svg"/>', 'SVG may name'),
+  'drawing.svg': (b'<svg xmlns="http://www.w3.org/2000/svg">', 'cannot read'),
   'empty.wav': (b'', 'this file is empty'),
   'words.wav': (b'no sound', 'cannot read this sound'),
   'picture.wav': (PNG, 'cannot read this sound'),
@@ -141,7 +141,7 @@ BAD_FILES = {
   'many.wav': (wav_header(channels=1000) + bytes(64_000), 'channels'),
   'odd.txt': (b'\xff\xfe\xff', 'not UTF-8'),
 }
-COLUMNS = {'png': 'image', 'wav': 'audio', 'txt': 'text_file'}
+COLUMNS = {'png': 'image', 'svg': 'image', 'wav': 'audio', 'txt': 'text_file'}
 
 
 @pytest.mark.parametrize('name', BAD_FILES)

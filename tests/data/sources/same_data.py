@@ -38,10 +38,14 @@ class Stamp(NamedTuple):
     return {k: v for k, v in found.items() if v is not None}
 
 
-def png(size, color):
+def png_of(image):
   file = io.BytesIO()
-  Image.new('RGB', size, color).save(file, 'PNG')
+  image.save(file, 'PNG')
   return file.getvalue()
+
+
+def png(size, color):
+  return png_of(Image.new('RGB', size, color))
 
 
 def wav(x, rate=16_000):
