@@ -46,14 +46,14 @@ def main() -> None:
   turns = parser.parse_args().turns
   with tempfile.TemporaryDirectory() as name:
     folder = Path(name)
-    _write(folder)
+    write_whisper(folder)
     loaded = pretrained.load(folder)
     rng = np.random.default_rng(0)
     features = rng.normal(size=(ROWS, 3000, 80)).astype(np.float32)
-    ours, compiling = _ours(loaded, features)
-    runs = {'mmjax': ours}
+    run = run_ours(loaded, features)
+    compiling, runs = _seconds(run), {'mmjax': run}
     if importlib.util.find_spec('transformers'):
-      runs['transformers'] = _theirs(folder, features)
+      runs['transformers'] = run_theirs(folder, features)
     seconds = _measure(runs, turns)
   cached, uncached = _two_ways()
   seconds |= _measure({'cached': cached, 'uncached': uncached}, turns)
@@ -82,7 +82,7 @@ def main() -> None:
   print(json.dumps(found))
 
 
-def _write(folder: Path) -> None:
+def write_whisper(folder: Path) -> None:
   """A random Whisper-tiny that never ends a text."""
   config = {
     **whisper.DEFAULTS,
@@ -126,7 +126,8 @@ def _batch(features: np.ndarray) -> dict[str, Any]:
   return {'audio': features, 'mask': {'audio': here}}
 
 
-def _ours(loaded: Any, features: np.ndarray) -> tuple[Callable, float]:
+def run_ours(loaded: Any, features: np.ndarray) -> Callable:
+  """Greedy decoding of mmjax with a cache; compiled when it first runs."""
   write = make_generate(_listening(loaded), Greedy(length=TOKENS))
   prompt = np.full((ROWS, 1), START, np.int32)
 
@@ -134,10 +135,11 @@ def _ours(loaded: Any, features: np.ndarray) -> tuple[Callable, float]:
     found = write(loaded.variables, prompt, prompt > 0, batch=_batch(features))
     jax.block_until_ready(found.tokens)
 
-  return run, _seconds(run)
+  return run
 
 
-def _theirs(folder: Path, features: np.ndarray) -> Callable:
+def run_theirs(folder: Path, features: np.ndarray) -> Callable:
+  """`generate` of transformers."""
   import torch
   import transformers
 

@@ -1,0 +1,1 @@
+"""The work of `benchmarks/peers.py`, a module for each kind."""
