@@ -15,7 +15,7 @@ from pathlib import Path
 import runs
 
 ROOT = Path(__file__).parents[1]
-NOISES = (16.0, 8.0, 4.0, 1e-3)
+NOISES = (16.0, 8.0, 1e-3)
 
 
 def run(noise: float, seed: int, folder: Path) -> dict[str, float]:
