@@ -48,7 +48,7 @@ class LongSounds:
     self,
     variables: Mapping[str, Any],
     rows: Sequence[Example],
-    sounds: Sequence[Float[np.ndarray, ' s']],
+    sounds: Sequence[Float[np.ndarray, ' _']],
   ) -> dict[str, np.ndarray]:
     """Writes.
 
