@@ -51,8 +51,17 @@ def compiler_options(mesh: Mesh) -> dict[str, str] | None:
   multiplies slice by slice as they arrive, and slices of a kernel that many
   devices share are so thin that products take twice the cycles
   (docs/parallelism.md, "Plan").
+
+  Where all devices have all parameters, only embeddings are gathered, for
+  losses that compare them. To hide that the compiler cuts it into pieces and
+  has the products of a whole tower carry them, which takes those products
+  longer than sending it would (docs/performance.md, "The accelerator on
+  paper").
   """
-  on_tpu = mesh.devices.flat[0].platform == 'tpu'
-  if not on_tpu or mesh.shape['fsdp'] == 1:
+  if mesh.devices.flat[0].platform != 'tpu':
     return None
-  return {'xla_jf_spmd_threshold_for_windowed_einsum_mib': '1000000'}
+  if mesh.shape['fsdp'] > 1:
+    return {'xla_jf_spmd_threshold_for_windowed_einsum_mib': '1000000'}
+  if mesh.size == mesh.shape['data']:
+    return {'xla_tpu_enable_async_collective_fusion_fuse_all_gather': 'false'}
+  return None

@@ -6,8 +6,9 @@ import jax.numpy as jnp
 import pytest
 from jax.sharding import PartitionSpec
 
-from mmjax.train.activations import split_by_example
-from mmjax.train.mesh import BATCH_AXES, MeshShape, make_mesh
+from mmjax.train import topologies
+from mmjax.train.activations import compiler_options, split_by_example
+from mmjax.train.mesh import BATCH_AXES, MeshShape, make_mesh, replicated
 
 ROWS = 16
 
@@ -53,3 +54,22 @@ def test_rows_that_the_devices_cannot_share_are_left_alone():
       return nn.relu(nn.Dense(2).init_with_output(jax.random.key(0), x)[0])
 
   assert 'sharding_constraint' not in str(jax.make_jaxpr(run)(jnp.ones((6, 2))))
+
+
+@pytest.mark.parametrize('shape', [{}, {'fsdp': 4}])
+def test_the_compiler_for_tpus_knows_what_it_is_told(shape):
+  pytest.importorskip('libtpu')
+  devices = topologies.find('v5e:2x2').devices()
+  mesh = make_mesh(MeshShape(**shape), devices)
+  options = compiler_options(mesh)
+  assert options
+  x = jax.ShapeDtypeStruct((8, 128), jnp.float32, sharding=replicated(mesh))
+  # An option that it does not know is an error.
+  jax.jit(lambda x: x + 1, compiler_options=options).lower(x).compile()
+
+
+def test_other_devices_are_told_nothing_nor_are_tpus_that_share_heads():
+  assert compiler_options(make_mesh(MeshShape(fsdp=8))) is None
+  pytest.importorskip('libtpu')
+  devices = topologies.find('v5e:2x2').devices()
+  assert compiler_options(make_mesh(MeshShape(tensor=2), devices)) is None

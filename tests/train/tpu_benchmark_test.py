@@ -26,6 +26,7 @@ def forward_flops(*, width, depth, tokens):
   return depth * tokens * (2 * 12 * width**2 + 4 * tokens * width)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('scan', [False, True])
 def test_the_step_has_the_flops_of_its_formula(scan):
   def flops(depth):
