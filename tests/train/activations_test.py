@@ -56,20 +56,28 @@ def test_rows_that_the_devices_cannot_share_are_left_alone():
   assert 'sharding_constraint' not in str(jax.make_jaxpr(run)(jnp.ones((6, 2))))
 
 
-@pytest.mark.parametrize('shape', [{}, {'fsdp': 4}])
+GATHERS = 'xla_tpu_enable_async_collective_fusion_fuse_all_gather'
+
+
+@pytest.mark.parametrize('shape', [{}, {'fsdp': 4}, {'tensor': 2}])
 def test_the_compiler_for_tpus_knows_what_it_is_told(shape):
   pytest.importorskip('libtpu')
   devices = topologies.find('v5e:2x2').devices()
   mesh = make_mesh(MeshShape(**shape), devices)
   options = compiler_options(mesh)
   assert options
+  # Only where nothing but embeddings is gathered.
+  assert (GATHERS in options) == (not shape)
   x = jax.ShapeDtypeStruct((8, 128), jnp.float32, sharding=replicated(mesh))
   # An option that it does not know is an error.
   jax.jit(lambda x: x + 1, compiler_options=options).lower(x).compile()
 
 
-def test_other_devices_are_told_nothing_nor_are_tpus_that_share_heads():
-  assert compiler_options(make_mesh(MeshShape(fsdp=8))) is None
+def test_other_chips_keep_their_share_of_fast_memory():
   pytest.importorskip('libtpu')
-  devices = topologies.find('v5e:2x2').devices()
-  assert compiler_options(make_mesh(MeshShape(tensor=2), devices)) is None
+  devices = topologies.find('v6e:2x2').devices()
+  assert compiler_options(make_mesh(devices=devices)) == {GATHERS: 'false'}
+
+
+def test_other_devices_are_told_nothing():
+  assert compiler_options(make_mesh(MeshShape(fsdp=8))) is None
