@@ -76,6 +76,40 @@ class TokenHead(nn.Module):
     )
 
 
+class LastTokens(nn.Module):
+  """One number of each of the last tokens: as for what comes on each day.
+
+  For a fusion that keeps its tokens apart, such as `SingleStream`: the last
+  ones are those of the modality that it names last.
+  """
+
+  count: int
+  """How many tokens."""
+  hidden: int = 0
+  """Width of a hidden layer before the last one; 0 for none."""
+
+  @nn.compact
+  def __call__(
+    self, tokens: Tokens, *, train: bool = False
+  ) -> Float[Array, 'b count']:
+    """Computes the numbers, in full precision.
+
+    Raises:
+      ValueError: there are fewer tokens.
+    """
+    del train
+    x = tokens.x
+    if x.shape[1] < self.count:
+      raise ValueError(f'{x.shape[1]} tokens are fewer than {self.count}')
+    x = nn.LayerNorm(name='norm')(x[:, -self.count :])
+    if self.hidden:
+      x = jax.nn.gelu(nn.Dense(self.hidden, name='hidden')(x))
+    init = nn.initializers.normal(0.01)
+    return full_precision(
+      nn.Dense(1, kernel_init=init, name='logits')(x)[..., 0]
+    )
+
+
 class Pooled(nn.Module):
   """The pooled tokens themselves."""
 
