@@ -26,6 +26,7 @@ ON_DATA = (
   'motions',
   'packages',
   'passages',
+  'segmentation',
   'spam',
   'stamps',
   'stamps_captions',
@@ -58,7 +59,7 @@ COMPILED = (
 ENCODERS = {
   'AudioSpectrogramTransformer', 'BagOfVectors', 'ConvNet',
   'ConvolutionalEncoder', 'Recurrent', 'SensorTransformer', 'TextTransformer',
-  'VideoTransformer', 'ViT', 'WaveformConvNet',
+  'UNet', 'VideoTransformer', 'ViT', 'WaveformConvNet',
 }  # fmt: skip
 
 
