@@ -19,6 +19,7 @@ BUDGETS = budgets.read()
 # They need data that is installed beside mmjax, and stamps are decoded at
 # first, which takes a minute or two.
 ON_DATA = (
+  'detection',
   'emoji',
   'emoji_flow',
   'fashion',
