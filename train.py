@@ -2,7 +2,11 @@
 
 import sys
 
-from mmjax.main import main
+from mmjax.huge_pages import restart
 
 if __name__ == '__main__':
+  restart()
+  # Not before: it takes seconds.
+  from mmjax.main import main
+
   sys.exit(main())

@@ -7,7 +7,7 @@ so that what slows both down at a time counts little. `first` is the time from
 the start of the process to the first result, imports and compiling included;
 `peak` the most memory of the process; the share is that of the matrix products'
 operations in what the faster of both sides reaches for one large product, in
-the same run.
+the same run. All sides ask for huge pages, as `train.py` does.
 
 Peers are read from where they are installed; without torch and transformers
 their columns are left out, and it is said.
@@ -30,6 +30,7 @@ from typing import Any
 
 import jax
 
+from mmjax import huge_pages
 from peer_work.jobs import JOBS
 
 LEAST_SECONDS, LEAST_RUNS, MOST_RUNS = 3.0, 3, 30
@@ -67,11 +68,12 @@ def measure(name: str, side: str) -> dict[str, Any]:
     RuntimeError: it failed; the message is what it said last.
   """
   threads = str(os.cpu_count())
+  environment = huge_pages.asking(os.environ) or os.environ
   done = subprocess.run(
     [sys.executable, __file__, '--one', name, side, str(time.monotonic())],
     capture_output=True,
     text=True,
-    env={**os.environ, 'JAX_PLATFORMS': 'cpu', 'OMP_NUM_THREADS': threads},
+    env={**environment, 'JAX_PLATFORMS': 'cpu', 'OMP_NUM_THREADS': threads},
   )
   if done.returncode:
     raise RuntimeError(f'{name}, {side}: {done.stderr[-2000:]}')

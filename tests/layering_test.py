@@ -12,6 +12,7 @@ MAY_IMPORT = {
   'mmjax.masking': {'mmjax.types'},
   'mmjax.paths': {'mmjax.types'},
   'mmjax.collectives': set(),
+  'mmjax.huge_pages': set(),
   'mmjax.metrics': BASE,
   'mmjax.data': BASE,
   'mmjax.objectives': BASE | {'mmjax.paths', 'mmjax.collectives'},
@@ -31,6 +32,7 @@ MAY_IMPORT = {
   | {'mmjax.paths', 'mmjax.collectives', 'mmjax.metrics', 'mmjax.data'},
   'mmjax.main': BASE | {'mmjax.train'},
   'mmjax.apps': {'mmjax'},
+  'mmjax.__main__': {'mmjax'},
 }
 # Tests, benchmarks and experiments are not part of the package; TensorFlow and
 # PyTorch are not needed to run it.
