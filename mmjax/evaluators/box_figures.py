@@ -35,7 +35,7 @@ def boxes(
   *,
   pictures: Sequence[Picture],
   names: Sequence[str],
-  sure: float,
+  surest: int,
   title: str,
 ) -> None:
   """Shows pictures with what is in them (dashed, white) and what was found.
@@ -44,7 +44,7 @@ def boxes(
     path: PNG that is written.
     pictures: from left to right, line by line.
     names: of the classes.
-    sure: least score of what is shown.
+    surest: how many of the boxes that were found are shown of each.
     title: of the figure.
   """
   lines = math.ceil(len(pictures) / _COLUMNS)
@@ -58,20 +58,22 @@ def boxes(
     axes.imshow(image[..., 0] if image.shape[-1] == 1 else image, cmap='gray')
     for box in picture.truth.corners:
       _draw(axes, box, 'white', '--')
-    for box, label, score in zip(*picture.said, strict=True):
-      if score >= sure:
-        color = palette(int(label) % 10)
-        _draw(axes, box, color, '-')
-        axes.text(
-          box[0],
-          box[1],
-          f'{figures.drawable(names[label])} {score:.1f}',
-          fontsize=6,
-          color='white',
-          va='bottom',
-          bbox={'boxstyle': 'square,pad=0.1', 'color': color},
-          parse_math=False,
-        )
+    order = np.argsort(-picture.said.scores, kind='stable')[:surest]
+    for box, label, score in zip(
+      *(part[order] for part in picture.said), strict=True
+    ):
+      color = palette(int(label) % 10)
+      _draw(axes, box, color, '-')
+      axes.text(
+        box[0],
+        box[1],
+        f'{figures.drawable(names[label])} {score:.2f}',
+        fontsize=6,
+        color='white',
+        va='bottom',
+        bbox={'boxstyle': 'square,pad=0.1', 'color': color},
+        parse_math=False,
+      )
   figures.finish(figure, path, title=title)
 
 

@@ -44,8 +44,8 @@ class Detection:
   """Prefix of the numbers."""
   differs: float = 60.0
   """How far a pixel's colour is from the border's in a blob, of 255."""
-  sure: float = 0.3
-  """Least probability of what the figure shows."""
+  surest: int = 3
+  """Boxes of each picture that the figure shows."""
   shown: int = 12
   """Pictures in the figure."""
   view: str = 'default'
@@ -116,7 +116,7 @@ class Detection:
       box_figures.boxes,
       pictures=shown,
       names=names,
-      sure=self.sure,
+      surest=self.surest,
       title=f'{self.name}: AP50 {found.ap50:.3f}, of any class '
       f'{numbers["any_ap50"]:.3f}',
     )
