@@ -114,8 +114,8 @@ def cut_out(
       data = _render(file, 2 * size)
     with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
       rgba = _upright(image).convert('RGBA')
-    shown = rgba.getchannel('A').point(lambda a: 255 if a > 127 else 0)
-    box = shown.getbbox()
+    shown = np.asarray(rgba)[..., 3] > 127
+    box = Image.fromarray(shown.astype(np.uint8)).getbbox()
     if box is None:
       raise ValueError('all of it is transparent')
     return np.asarray(fit(rgba.crop(box), size))

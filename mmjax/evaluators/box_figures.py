@@ -67,7 +67,7 @@ def boxes(
       axes.text(
         box[0],
         box[1],
-        f'{figures.drawable(names[label])} {score:.2f}',
+        f'{figures.drawable(names[int(label)])} {score:.2f}',
         fontsize=6,
         color='white',
         va='bottom',

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import itertools
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
@@ -142,7 +143,8 @@ def find_blobs(
   border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
   away = np.linalg.norm(pixels - np.median(border, axis=0), axis=-1) > differs
   # Single pixels are noise.
-  marked, count = ndimage.label(ndimage.binary_opening(away))
+  found: Any = ndimage.label(ndimage.binary_opening(away))
+  marked, count = found
   if not count:
     return Boxes(np.zeros((0, 4)), np.zeros(0, int), np.zeros(0))
   area = np.bincount(marked.ravel(), minlength=count + 1)[1:].astype(float)

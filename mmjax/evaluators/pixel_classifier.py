@@ -20,7 +20,7 @@ def features(
   x = image.astype(np.float32) / 255
   found = [x]
   for side in _WINDOWS:
-    size = (side, side, 1)
+    size: Any = (side, side, 1)
     mean = ndimage.uniform_filter(x, size, mode='nearest')
     square = ndimage.uniform_filter(x * x, size, mode='nearest')
     found += [mean, np.sqrt(np.maximum(square - mean * mean, 0))]

@@ -53,6 +53,8 @@ def segments(
     column[0].imshow(image, cmap='gray', interpolation='nearest')
     answers = (row.target, row.said, row.colors)
     for one, classes in zip(column[1:], answers, strict=False):
+      if classes is None:
+        continue
       # Unknown pixels are drawn as background.
       one.imshow(colors[np.maximum(classes, 0)], interpolation='nearest')
   for one in axes.ravel():
