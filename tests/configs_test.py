@@ -19,6 +19,7 @@ BUDGETS = budgets.read()
 # They need data that is installed beside mmjax, and stamps are decoded at
 # first, which takes a minute or two.
 ON_DATA = (
+  'detection',
   'emoji',
   'emoji_flow',
   'fashion',
@@ -26,6 +27,7 @@ ON_DATA = (
   'motions',
   'packages',
   'passages',
+  'segmentation',
   'spam',
   'stamps',
   'stamps_captions',
@@ -58,7 +60,7 @@ COMPILED = (
 ENCODERS = {
   'AudioSpectrogramTransformer', 'BagOfVectors', 'ConvNet',
   'ConvolutionalEncoder', 'Recurrent', 'SensorTransformer', 'TextTransformer',
-  'VideoTransformer', 'ViT', 'WaveformConvNet',
+  'UNet', 'VideoTransformer', 'ViT', 'WaveformConvNet',
 }  # fmt: skip
 
 

@@ -95,6 +95,35 @@ def decode_pil(
   return rgb if first is None else first(rgb)
 
 
+def cut_out(
+  file: str | os.PathLike[str], *, size: int
+) -> UInt8[np.ndarray, 'h w 4']:
+  """What a picture shows, without the empty margin, and how opaque it is.
+
+  Args:
+    file: a PNG or SVG of yours; without opacity all of it is shown.
+    size: the longer side of the result.
+
+  Raises:
+    RecordError: the file is missing, is no picture, is cut off or corrupt, or
+      shows nothing.
+  """
+  try:
+    data = _read(file)
+    if _is_svg(data):
+      data = _render(file, 2 * size)
+    with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+      rgba = _upright(image).convert('RGBA')
+    shown = np.asarray(rgba)[..., 3] > 127
+    box = Image.fromarray(shown.astype(np.uint8)).getbbox()
+    if box is None:
+      raise ValueError('all of it is transparent')
+    return np.asarray(fit(rgba.crop(box), size))
+  except Exception as error:
+    reason = f'cannot read this picture: {_reason(error)}'
+    raise RecordError(reason, file=file) from error
+
+
 def size(data: bytes) -> tuple[int, int] | None:
   """Width and height that a picture says it has; nothing is decoded.
 

@@ -14,6 +14,7 @@ from mmjax.encoders.speech import SpeechTransformer
 from mmjax.encoders.swin import Swin
 from mmjax.encoders.tabular import TabularEncoder
 from mmjax.encoders.text import TextTransformer
+from mmjax.encoders.unet import UNet
 from mmjax.encoders.video import VideoTransformer
 from mmjax.encoders.waveform import WaveformTransformer
 
@@ -31,6 +32,7 @@ __all__ = [
   'Swin',
   'TabularEncoder',
   'TextTransformer',
+  'UNet',
   'ViT',
   'VideoTransformer',
   'WaveformConvNet',

@@ -13,6 +13,7 @@ from mmjax.evaluators.regression import Regression
 from mmjax.evaluators.retrieval import Retrieval
 from mmjax.evaluators.robustness import Robustness
 from mmjax.evaluators.samples import Samples
+from mmjax.evaluators.segmentation import Segmentation
 from mmjax.evaluators.zero_shot import ZeroShot
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
   'Retrieval',
   'Robustness',
   'Samples',
+  'Segmentation',
   'SignalNoise',
   'TokenNoise',
   'ZeroShot',

@@ -10,6 +10,7 @@ from mmjax.models.language import LanguageModel
 from mmjax.models.lora import LoRA
 from mmjax.models.masked import Masked
 from mmjax.models.matched import Matched
+from mmjax.models.pixel_head import PixelHead
 from mmjax.models.projectors import LinearProjector, MlpProjector, Resampler
 from mmjax.models.task_weights import TaskWeights
 from mmjax.models.text_to_image import TextToImage
@@ -30,6 +31,7 @@ __all__ = [
   'Matched',
   'MlpProjector',
   'OrdinalHead',
+  'PixelHead',
   'Resampler',
   'TaskWeights',
   'TextToImage',

@@ -8,6 +8,7 @@ from mmjax.objectives.next_token import NextToken
 from mmjax.objectives.ordinal import Ordinal
 from mmjax.objectives.regression import Regression
 from mmjax.objectives.regularizers import L1, L2
+from mmjax.objectives.segmentation import Segmentation
 from mmjax.objectives.supervised import Classification, balanced_weights
 from mmjax.objectives.uncertainty import Uncertainty
 
@@ -23,6 +24,7 @@ __all__ = [
   'NextToken',
   'Ordinal',
   'Regression',
+  'Segmentation',
   'Sigmoid',
   'Uncertainty',
   'balanced_weights',

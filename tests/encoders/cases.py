@@ -19,6 +19,7 @@ from mmjax.encoders.speech import SpeechTransformer
 from mmjax.encoders.swin import Swin
 from mmjax.encoders.tabular import TabularEncoder
 from mmjax.encoders.text import TextTransformer
+from mmjax.encoders.unet import UNet
 from mmjax.encoders.video import VideoTransformer
 from mmjax.encoders.waveform import WaveformTransformer
 from mmjax.layers.bert import BertEmbedding, NoPositions
@@ -55,6 +56,7 @@ ENCODERS = {
   'convolutional_image': ConvolutionalEncoder(
     widths=(8, 16), patch_size=2, groups=4, color_bins=2
   ),
+  'unet_image': UNet(widths=(8, 16), patch_size=2, groups=4),
   'convnet_image': ConvNet(widths=(8, 8)),
   'resnet_image': ResNet(layers=(1, 1), width=8, norm=FOUR_GROUPS),
   'batchnorm_image': ResNet(layers=(1,), width=8, norm=BatchNorm()),

@@ -82,6 +82,7 @@ def make_batch(rows: int = 32, chosen: Collection[str] = ALL):
   words = np.arange(5)[None] < rng.integers(0, 6, rows)[:, None]
   # Of its own: what the others are given stays what it was.
   said = np.random.default_rng(1).integers(4, 8, (rows, 3))
+  segments = np.random.default_rng(2).integers(-1, 3, (rows, 8, 8))
   return {
     'image': rng.random((rows, 8, 8, 3)).astype(np.float32),
     'text': rng.integers(4, 260, (rows, 5)).astype(np.int32),
@@ -93,6 +94,7 @@ def make_batch(rows: int = 32, chosen: Collection[str] = ALL):
     },
     'label': rng.integers(-1, 4, rows).astype(np.int32),
     'tags': rng.integers(-1, 2, (rows, 4)).astype(np.int32),
+    'segments': segments.astype(np.int32),
     'rank': rng.integers(-1, 4, rows).astype(np.int32),
     'value': np.where(
       rng.random((rows, 2)) < 0.2, np.nan, rng.normal(size=(rows, 2))

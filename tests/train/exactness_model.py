@@ -15,6 +15,7 @@ from mmjax.models.heads import Head, OrdinalHead, TokenHead
 from mmjax.models.language import LanguageModel
 from mmjax.models.masked import Masked
 from mmjax.models.matched import Matched
+from mmjax.models.pixel_head import PixelHead
 from mmjax.models.task_weights import TaskWeights
 from mmjax.models.unscored import Unscored
 from mmjax.objectives.contrastive import Contrastive, Sigmoid
@@ -24,6 +25,7 @@ from mmjax.objectives.matching import Matching
 from mmjax.objectives.next_token import NextToken
 from mmjax.objectives.ordinal import Ordinal
 from mmjax.objectives.regression import Regression
+from mmjax.objectives.segmentation import Segmentation
 from mmjax.objectives.supervised import Classification
 from mmjax.objectives.uncertainty import Uncertainty
 
@@ -42,10 +44,11 @@ FUSED = Fused(
     'rank': OrdinalHead(ranks=4),
   },
   modality_heads={
+    'image': {'segments': PixelHead(classes=3, patch_size=4)},
     'text': {
       'said': TokenHead(classes=8, blank=0),
       'next': TokenHead(classes=260),
-    }
+    },
   },
   alignment=Alignment(pools=POOLS, width=6, scale=5.0, bias=-2.0),
 )
@@ -91,6 +94,7 @@ OBJECTIVES: Mapping[str, Any] = {
   'focal': Classification(focusing=2.0, class_weights=(0.5, 1.0, 2.0, 0.0)),
   'regression': Regression(kind='huber'),
   'ordinal': Ordinal(),
+  'segmentation': Segmentation(needs=('image',), weight=0.7),
   'uncertainty': Uncertainty(objective=Classification(), task='label'),
   'masked image': MaskedPatches(),
   'masked text': MaskedText(),
