@@ -54,6 +54,22 @@ JOBS = {
     'forecast/ridge_words_mase',
     higher=False,
   ),
+  'segmentation': Job(
+    'Segmentation',
+    'real stamps, generated grounds',
+    'mean IoU of 7 classes',
+    'segments/miou',
+    'colours and texture of each pixel',
+    'segments/colors_miou',
+  ),
+  'detection': Job(
+    'Detection',
+    'real stamps, generated grounds',
+    'AP50 of things of any class',
+    'things/any_ap50',
+    'blobs',
+    'things/blobs_any_ap50',
+  ),
 }
 
 

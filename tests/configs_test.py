@@ -8,6 +8,7 @@ import pytest
 from benchmarks import budgets
 from mmjax.data import pipeline
 from mmjax.evaluators.binary import Binary
+from mmjax.evaluators.forecast import Forecast
 from mmjax.evaluators.generation import Generation
 from mmjax.evaluators.samples import Samples
 from mmjax.train.config import load_config
@@ -112,6 +113,9 @@ def test_config_traces_and_has_its_size(name):
       assert {evaluator.by} - {None} <= set(config.data.classes)
       # Each view has something to score.
       assert config.data.source('validation', evaluator.view)
+    elif isinstance(evaluator, Forecast):
+      change = outputs['logits'][evaluator.head]
+      assert change.shape == batch['change'].shape
     elif hasattr(evaluator, 'head'):
       classes = outputs['logits'][evaluator.head].shape[-1]
       assert classes == len(config.data.classes[evaluator.target])
