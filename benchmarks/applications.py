@@ -54,6 +54,15 @@ JOBS = {
     'forecast/ridge_words_mase',
     higher=False,
   ),
+  'driving': Job(
+    'Driving',
+    'generated',
+    'ADE of 2 s in metres (less is better)',
+    'path/ade',
+    'constant turn rate and velocity',
+    'path/turning_ade',
+    higher=False,
+  ),
   'segmentation': Job(
     'Segmentation',
     'real stamps, generated grounds',

@@ -10,6 +10,7 @@ from mmjax.data import pipeline
 from mmjax.evaluators.binary import Binary
 from mmjax.evaluators.forecast import Forecast
 from mmjax.evaluators.generation import Generation
+from mmjax.evaluators.path import Path
 from mmjax.evaluators.samples import Samples
 from mmjax.train.config import load_config
 from mmjax.train.plain import to_json
@@ -113,7 +114,7 @@ def test_config_traces_and_has_its_size(name):
       assert {evaluator.by} - {None} <= set(config.data.classes)
       # Each view has something to score.
       assert config.data.source('validation', evaluator.view)
-    elif isinstance(evaluator, Forecast):
+    elif isinstance(evaluator, (Forecast, Path)):
       change = outputs['logits'][evaluator.head]
       assert change.shape == batch['change'].shape
     elif hasattr(evaluator, 'head'):
