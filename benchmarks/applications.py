@@ -45,6 +45,14 @@ class Job(NamedTuple):
 
 
 JOBS = {
+  'assistant': Job(
+    'Assistant',
+    'real stamps, spoken questions generated',
+    'exact match of all answers',
+    'answer/exact_match',
+    'the same model, blind and deaf',
+    'text_only/exact_match',
+  ),
   'forecasting': Job(
     'Forecasting with words',
     'generated',
