@@ -30,7 +30,7 @@ class Recommendation:
 
   Gives `{name}/recall_at_{k}`, between `_low` and `_high` (95 %, bootstrap),
   and `ndcg_at_{k}`; of the same histories with `popularity_`, `cooccurrence_`,
-  `transitions_` and `nearest_` in front those of `next_items.py`, counted on
+  `rules_` and `nearest_` in front those of `next_items.py`, counted on
   the training split; `{given}_` those of the model that sees less, and `last_`
   of the model that sees the last item alone; `told_` what is possible who is
   told the idea of the session. With `warm_` or `cold_` before all that: where

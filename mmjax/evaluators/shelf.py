@@ -63,7 +63,7 @@ def draw(
     for column, item in columns:
       axes = figure.add_subplot(grid[i, column])
       right = column > _PAST and int(item) == line.target
-      _thing(axes, images[item], titles[item], right=right)
+      _thing(axes, images[item], titles[int(item)], right=right)
       if i == 0 and column in (_PAST - 1, _PAST + 1, len(widths) - 1):
         head = {_PAST - 1: 'watched last', _PAST + 1: 'recommended'}
         axes.set_title(head.get(column, 'watched'), fontsize=8, color=QUIET)

@@ -102,7 +102,7 @@ def test_ranks_are_among_what_is_offered_and_not_seen(found):
   assert numbers['warm_popularity_recall_at_3'] == 1
   assert numbers['warm_popularity_ndcg_at_3'] == 1
   assert numbers['cold_popularity_recall_at_3'] == 0
-  assert numbers['warm_transitions_recall_at_3'] == 1
+  assert numbers['warm_rules_recall_at_3'] == 1
   # With one item or with all of them: it wants the same.
   assert numbers['last_recall_at_3'] == numbers['recall_at_3']
 
@@ -139,12 +139,15 @@ def test_cooccurrence_is_the_cosine_of_counts():
     assert found[0, j] == pytest.approx(want, abs=1e-9)
 
 
-def test_transitions_are_counts_beside_popularity():
-  found = next_items.transitions(KNOWN, ASKED, items=ITEMS)
+def test_rules_are_counts_of_pairs_by_their_distance():
+  found = next_items.rules(KNOWN, ASKED, items=ITEMS)
   share = np.bincount(np.concatenate(KNOWN), minlength=ITEMS) / 9
-  after = np.zeros(ITEMS)
-  after[2] = 2  # 1 was followed by 2 twice, and by nothing else
-  np.testing.assert_allclose(found[0], (after + 10 * share) / 12)
+  one, three = np.zeros(ITEMS), np.zeros(ITEMS)
+  # Behind 1 came 2 at once, twice, then 3 and, two items on, 4.
+  one[[2, 3, 4]] = 2, 0.5, 0.25
+  three[4] = 1
+  want = (one + 10 * share) / 12.75 + 0.2 * (three + 10 * share) / 11
+  np.testing.assert_allclose(found[0], want)
 
 
 def test_content_is_near_where_it_is_equal():
