@@ -54,6 +54,6 @@ def get_config() -> Config:
     },
     optimizer=AdamW(peak_lr=1e-3, weight_decay=0.05),
     batch_size=32,
-    steps=1200,
-    checkpoint=Checkpointing(every=1200, best=None),
+    steps=1500,
+    checkpoint=Checkpointing(every=1500, best=None),
   )

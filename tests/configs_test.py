@@ -196,6 +196,7 @@ def test_config_as_json_says_what_the_modules_are(name):
     'Copying',
     'Generative',
     'TextToImage',
+    'Recommender',
   )
   for encoder in model['encoders'].values():
     assert encoder['_type'] in ENCODERS
