@@ -87,6 +87,14 @@ JOBS = {
     'blobs',
     'things/blobs_any_ap50',
   ),
+  'recommendation': Job(
+    'Recommendation from history',
+    'real stamps, generated users',
+    'recall of the next item at 10',
+    'next/recall_at_10',
+    'sequential rules',
+    'next/rules_recall_at_10',
+  ),
 }
 
 
