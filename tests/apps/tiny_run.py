@@ -61,11 +61,17 @@ LABELS = sorted(same_data.CLASSES)
 
 
 def make(
-  workdir: Path, *, seed: int = 0, text: str = CONFIG, blank: Any = None
+  workdir: Path,
+  *,
+  seed: int = 0,
+  text: str = CONFIG,
+  blank: Any = None,
+  scale: float = 0.3,
 ) -> Path:
   """Writes it, with the text of its config; its data is not there.
 
-  The parameters are those for `blank`, a batch of all modalities if None.
+  The parameters are those for `blank`, a batch of all modalities if None; the
+  larger their scale, the more a model heeds what it is given.
   """
   workdir.mkdir(parents=True)
   (workdir / 'config.py').write_text(text)
@@ -87,7 +93,7 @@ def make(
   shapes = jax.eval_shape(config.model.init, jax.random.key(0), blank)
   rng = np.random.default_rng(seed)
   params = jax.tree.map(
-    lambda s: jnp.asarray(rng.normal(size=s.shape) * 0.3, s.dtype),
+    lambda s: jnp.asarray(rng.normal(size=s.shape) * scale, s.dtype),
     shapes['params'],
   )
   state = TrainState(jnp.int32(1), params, (), None, {})

@@ -82,7 +82,7 @@ def make_assistant(workdir: Path) -> Path:
       'text': jnp.ones((1, 8), bool),
     },
   }
-  return tiny_run.make(workdir, text=CONFIG, blank=blank)
+  return tiny_run.make(workdir, text=CONFIG, blank=blank, scale=1.0)
 
 
 def make_language(folder: Path, *, template: str | None = CHATML) -> Path:
