@@ -45,6 +45,14 @@ class Job(NamedTuple):
 
 
 JOBS = {
+  'assistant': Job(
+    'Assistant',
+    'real stamps, spoken questions generated',
+    'exact match of all answers',
+    'answer/exact_match',
+    'the same model, blind and deaf',
+    'text_only/exact_match',
+  ),
   'forecasting': Job(
     'Forecasting with words',
     'generated',
@@ -86,6 +94,14 @@ JOBS = {
     'screening/pr_auc',
     'boosted trees of all features',
     'screening/trees_pr_auc',
+  ),
+  'recommendation': Job(
+    'Recommendation from history',
+    'real stamps, generated users',
+    'recall of the next item at 10',
+    'next/recall_at_10',
+    'sequential rules',
+    'next/rules_recall_at_10',
   ),
 }
 

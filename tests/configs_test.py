@@ -11,6 +11,7 @@ from mmjax.evaluators.binary import Binary
 from mmjax.evaluators.forecast import Forecast
 from mmjax.evaluators.generation import Generation
 from mmjax.evaluators.path import Path
+from mmjax.evaluators.recommendation import Recommendation
 from mmjax.evaluators.samples import Samples
 from mmjax.evaluators.screening import Screening
 from mmjax.train.config import load_config
@@ -30,6 +31,7 @@ ON_DATA = (
   'motions',
   'packages',
   'passages',
+  'recommendation',
   'segmentation',
   'spam',
   'stamps',
@@ -118,6 +120,15 @@ def test_config_traces_and_has_its_size(name):
     elif isinstance(evaluator, (Forecast, Path)):
       change = outputs['logits'][evaluator.head]
       assert change.shape == batch['change'].shape
+    elif isinstance(evaluator, Recommendation):
+      users = outputs['embeddings']['user']
+      assert users.shape == outputs['embeddings']['item'].shape
+      assert users.shape[:2] == batch['item'].shape
+      for kept in evaluator.given.values():
+        assert set(kept) < set(batch['mask']) - {'item'}
+      # A table of numbers is as large as it has to be.
+      words = config.model.encoders['number'].embed.words
+      assert len(config.data.items().names) <= words
     elif hasattr(evaluator, 'head'):
       classes = outputs['logits'][evaluator.head].shape[-1]
       assert classes == len(config.data.classes[evaluator.target])
@@ -186,6 +197,7 @@ def test_config_as_json_says_what_the_modules_are(name):
     'Copying',
     'Generative',
     'TextToImage',
+    'Recommender',
   )
   for encoder in model['encoders'].values():
     assert encoder['_type'] in ENCODERS

@@ -109,10 +109,10 @@ def test_a_spot_is_bright_and_in_a_lung():
 
 def test_crackles_are_where_they_belong():
   def power(**crackles):
-    found = 0
+    found = np.zeros(patients_signs.SAMPLES // 2 + 1)
     for i in range(40):
       wave = patients_signs.sound(np.random.default_rng(i), **crackles)
-      found = found + np.abs(np.fft.rfft(wave)) ** 2
+      found += np.abs(np.fft.rfft(wave)) ** 2
     return found[700:900].sum(), found[250:400].sum()
 
   none = power(fine=False, coarse=False)

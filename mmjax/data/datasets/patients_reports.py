@@ -75,11 +75,11 @@ def _fill(
   x: str = '',
   y: str = '',
 ) -> str:
-  form = forms[rng.integers(len(forms) - (0 if held_out else 1))]
+  form = forms[int(rng.integers(len(forms) - (0 if held_out else 1)))]
   called = {
-    key: THINGS[name][rng.integers(len(THINGS[name]))] if name else ''
+    key: THINGS[name][int(rng.integers(len(THINGS[name])))] if name else ''
     for key, name in (('x', x), ('y', y))
   }
   if 'no {y}' in form:
     called['y'] = called['y'].removeprefix('a ').removeprefix('an ')
-  return form.format(side=_SIDES[rng.integers(len(_SIDES))], **called)
+  return form.format(side=_SIDES[int(rng.integers(len(_SIDES)))], **called)

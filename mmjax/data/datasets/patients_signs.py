@@ -48,7 +48,7 @@ def picture(
     bright += rng.uniform(0.15, 0.35) * _spot(x, y, at, rng)
   bright = rng.uniform(0.85, 1.15) * bright + rng.uniform(-0.05, 0.05)
   bright += 0.05 * rng.standard_normal(bright.shape)
-  return np.uint8(np.clip(bright, 0, 1) * 255)[..., None]
+  return (np.clip(bright, 0, 1) * 255).astype(np.uint8)[..., None]
 
 
 def _place(rng, shift, grown) -> tuple[float, float]:
