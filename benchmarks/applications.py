@@ -87,6 +87,14 @@ JOBS = {
     'blobs',
     'things/blobs_any_ap50',
   ),
+  'diagnosis': Job(
+    'Diagnosis',
+    'generated',
+    'PR-AUC of a finding of one in twelve',
+    'screening/pr_auc',
+    'boosted trees of all features',
+    'screening/trees_pr_auc',
+  ),
   'recommendation': Job(
     'Recommendation from history',
     'real stamps, generated users',

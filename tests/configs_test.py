@@ -13,6 +13,7 @@ from mmjax.evaluators.generation import Generation
 from mmjax.evaluators.path import Path
 from mmjax.evaluators.recommendation import Recommendation
 from mmjax.evaluators.samples import Samples
+from mmjax.evaluators.screening import Screening
 from mmjax.train.config import load_config
 from mmjax.train.plain import to_json
 from mmjax.train.program import make_program
@@ -63,8 +64,8 @@ COMPILED = (
 )
 ENCODERS = {
   'AudioSpectrogramTransformer', 'BagOfVectors', 'ConvNet',
-  'ConvolutionalEncoder', 'Recurrent', 'SensorTransformer', 'TextTransformer',
-  'UNet', 'VideoTransformer', 'ViT', 'WaveformConvNet',
+  'ConvolutionalEncoder', 'Recurrent', 'SensorTransformer', 'TabularEncoder',
+  'TextTransformer', 'UNet', 'VideoTransformer', 'ViT', 'WaveformConvNet',
 }  # fmt: skip
 
 
@@ -98,7 +99,7 @@ def test_config_traces_and_has_its_size(name):
   )
   outputs = jax.eval_shape(program.predict, program.state, batch)
   for evaluator in (*config.evaluators.values(), *config.sweeps.values()):
-    if isinstance(evaluator, Binary):
+    if isinstance(evaluator, (Binary, Screening)):
       assert outputs['logits'][evaluator.head].shape == (8, 1)
       assert len(config.data.classes[evaluator.target]) == 2
     elif isinstance(evaluator, Samples):
