@@ -45,6 +45,14 @@ class Job(NamedTuple):
 
 
 JOBS = {
+  'assistant': Job(
+    'Assistant',
+    'real stamps, spoken questions generated',
+    'exact match of all answers',
+    'answer/exact_match',
+    'the same model, blind and deaf',
+    'text_only/exact_match',
+  ),
   'forecasting': Job(
     'Forecasting with words',
     'generated',
@@ -78,6 +86,22 @@ JOBS = {
     'things/any_ap50',
     'blobs',
     'things/blobs_any_ap50',
+  ),
+  'diagnosis': Job(
+    'Diagnosis',
+    'generated',
+    'PR-AUC of a finding of one in twelve',
+    'screening/pr_auc',
+    'boosted trees of all features',
+    'screening/trees_pr_auc',
+  ),
+  'recommendation': Job(
+    'Recommendation from history',
+    'real stamps, generated users',
+    'recall of the next item at 10',
+    'next/recall_at_10',
+    'sequential rules',
+    'next/rules_recall_at_10',
   ),
 }
 

@@ -1,57 +1,58 @@
-"""Diagnosis: a textbook's model of scan, report and sound, on generated data.
-
-A picture of 224 x 224, 100 tokens of a vocabulary of 10,000 and a second of
-sound say yes or no. Nothing can be learned here: pixels, tokens, waves and
-answers are random. Put your own data set in `data`.
+"""Diagnosis: a rare finding, from picture, report, sound and measurements, of
+which any may be missing. Generated; no medical device.
 """
 
-from mmjax.data.datasets.generated import Generated
+from mmjax.data.datasets.patients import Patients
 from mmjax.encoders.audio_convnet import WaveformConvNet
-from mmjax.encoders.bag import BagOfVectors
-from mmjax.encoders.convnet import ConvNet
+from mmjax.encoders.convolutional import ConvolutionalEncoder
+from mmjax.encoders.tabular import TabularEncoder
+from mmjax.encoders.text import TextTransformer
 from mmjax.evaluators.binary import Binary
-from mmjax.fusion.concat_dense import ConcatDense
-from mmjax.layers.pooling import MeanPool
+from mmjax.evaluators.screening import Screening
+from mmjax.fusion.concat import Concat
+from mmjax.layers.pooling import AttentionPool, MeanPool
 from mmjax.layers.words import WordEmbedding
 from mmjax.models.fused import Fused
 from mmjax.models.heads import Head
 from mmjax.objectives.supervised import Classification
 from mmjax.train.config import Checkpointing, Config
-from mmjax.train.optimizer import Adam
-
-MODALITIES = ('image', 'text', 'audio')
-BATCH_SIZE = 32
-EPOCHS = 10
+from mmjax.train.optimizer import AdamW
 
 
 def get_config() -> Config:
-  data = Generated(
-    image_size=224,
-    text_length=100,
-    vocabulary=10_000,
-    audio_seconds=1.0,
-    labels=2,
-    examples=10 * BATCH_SIZE,
-  )
+  data = Patients()
+  small = {'width': 64, 'depth': 1, 'heads': 4, 'mlp_ratio': 2.0}
+  words = data.words.vocabulary
   return Config(
     data=data,
     model=Fused(
       encoders={
-        'image': ConvNet(widths=(32,), convolutions=1),
-        'text': BagOfVectors(
-          width=64, embed=WordEmbedding(words=data.vocabulary)
+        'image': ConvolutionalEncoder(
+          widths=(32, 64), patch_size=4, mean=(0.5,), std=(0.25,)
         ),
-        'audio': WaveformConvNet(widths=(32,)),
+        'text': TextTransformer(embed=WordEmbedding(words=words), **small),
+        'audio': WaveformConvNet(widths=(16, 32), first_kernel=40, stride=8),
+        'tabular': TabularEncoder(**small),
       },
-      fusion=ConcatDense(
-        pools={name: MeanPool() for name in MODALITIES}, width=128, dropout=0.5
+      fusion=Concat(
+        pools={
+          'image': AttentionPool(heads=4),
+          'text': MeanPool(),
+          'audio': AttentionPool(heads=4),
+          'tabular': MeanPool(),
+        },
+        width=64,
+        dropout=0.1,
       ),
-      heads={'label': Head(classes=1, norm=False)},
+      heads={'label': Head(classes=1)},
     ),
-    objectives={'answer': Classification(kind='sigmoid')},
-    evaluators={'answer': Binary()},
-    optimizer=Adam(peak_lr=1e-3, clip_norm=None),
-    batch_size=BATCH_SIZE,
-    steps=EPOCHS * data.examples // BATCH_SIZE,
-    checkpoint=Checkpointing(every=50),
+    objectives={'finding': Classification(kind='sigmoid')},
+    evaluators={
+      'finding': Binary(),
+      'screening': Screening(vocabulary=words),
+    },
+    optimizer=AdamW(peak_lr=2e-3, weight_decay=0.05),
+    batch_size=64,
+    steps=1000,
+    checkpoint=Checkpointing(every=1000, best=None),
   )

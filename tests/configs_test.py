@@ -11,7 +11,9 @@ from mmjax.evaluators.binary import Binary
 from mmjax.evaluators.forecast import Forecast
 from mmjax.evaluators.generation import Generation
 from mmjax.evaluators.path import Path
+from mmjax.evaluators.recommendation import Recommendation
 from mmjax.evaluators.samples import Samples
+from mmjax.evaluators.screening import Screening
 from mmjax.train.config import load_config
 from mmjax.train.plain import to_json
 from mmjax.train.program import make_program
@@ -29,6 +31,7 @@ ON_DATA = (
   'motions',
   'packages',
   'passages',
+  'recommendation',
   'segmentation',
   'spam',
   'stamps',
@@ -61,8 +64,8 @@ COMPILED = (
 )
 ENCODERS = {
   'AudioSpectrogramTransformer', 'BagOfVectors', 'ConvNet',
-  'ConvolutionalEncoder', 'Recurrent', 'SensorTransformer', 'TextTransformer',
-  'UNet', 'VideoTransformer', 'ViT', 'WaveformConvNet',
+  'ConvolutionalEncoder', 'Recurrent', 'SensorTransformer', 'TabularEncoder',
+  'TextTransformer', 'UNet', 'VideoTransformer', 'ViT', 'WaveformConvNet',
 }  # fmt: skip
 
 
@@ -96,7 +99,7 @@ def test_config_traces_and_has_its_size(name):
   )
   outputs = jax.eval_shape(program.predict, program.state, batch)
   for evaluator in (*config.evaluators.values(), *config.sweeps.values()):
-    if isinstance(evaluator, Binary):
+    if isinstance(evaluator, (Binary, Screening)):
       assert outputs['logits'][evaluator.head].shape == (8, 1)
       assert len(config.data.classes[evaluator.target]) == 2
     elif isinstance(evaluator, Samples):
@@ -117,6 +120,15 @@ def test_config_traces_and_has_its_size(name):
     elif isinstance(evaluator, (Forecast, Path)):
       change = outputs['logits'][evaluator.head]
       assert change.shape == batch['change'].shape
+    elif isinstance(evaluator, Recommendation):
+      users = outputs['embeddings']['user']
+      assert users.shape == outputs['embeddings']['item'].shape
+      assert users.shape[:2] == batch['item'].shape
+      for kept in evaluator.given.values():
+        assert set(kept) < set(batch['mask']) - {'item'}
+      # A table of numbers is as large as it has to be.
+      words = config.model.encoders['number'].embed.words
+      assert len(config.data.items().names) <= words
     elif hasattr(evaluator, 'head'):
       classes = outputs['logits'][evaluator.head].shape[-1]
       assert classes == len(config.data.classes[evaluator.target])
@@ -185,6 +197,7 @@ def test_config_as_json_says_what_the_modules_are(name):
     'Copying',
     'Generative',
     'TextToImage',
+    'Recommender',
   )
   for encoder in model['encoders'].values():
     assert encoder['_type'] in ENCODERS

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from peer_work.work import Work
@@ -30,25 +31,33 @@ def _cold() -> None:
 
 
 def _start(cache: str) -> None:
-  """Runs until a first step is logged, and ends the run."""
-  with tempfile.TemporaryDirectory() as workdir:
-    process = subprocess.Popen(
-      [
-        *(sys.executable, str(TRAIN), '--workdir', workdir, '--log-every', '1'),
-        *('--config', str(TRAIN.parent / 'configs' / 'digits.py')),
-      ],
-      env={**os.environ, 'JAX_COMPILATION_CACHE_DIR': cache},
-      stdout=subprocess.DEVNULL,
-      stderr=subprocess.PIPE,
-      text=True,
-    )
-    assert process.stderr is not None
-    said = []
-    for line in process.stderr:
-      said.append(line)
-      if line.startswith('step 1/'):
-        break
-    process.kill()
-    process.wait()
-    if not said or not said[-1].startswith('step 1/'):
-      raise RuntimeError(''.join(said)[-2000:])
+  """Runs until the numbers of a first step are there, and ends the run.
+
+  They are in the file as soon as they are known; the console tells of steps
+  only every few seconds.
+  """
+  with tempfile.TemporaryDirectory() as folder:
+    metrics = Path(folder, 'run', 'metrics.jsonl')
+    with (
+      Path(folder, 'said').open('w+') as said,
+      subprocess.Popen(
+        [
+          *(sys.executable, str(TRAIN), '--workdir', str(metrics.parent)),
+          *('--log-every', '1'),
+          *('--config', str(TRAIN.parent / 'configs' / 'digits.py')),
+        ],
+        env={**os.environ, 'JAX_COMPILATION_CACHE_DIR': cache},
+        stdout=subprocess.DEVNULL,
+        stderr=said,
+      ) as process,
+    ):
+      while process.poll() is None and not _has_line(metrics):
+        time.sleep(0.02)
+      process.kill()
+      if not _has_line(metrics):
+        said.seek(0)
+        raise RuntimeError(said.read()[-2000:])
+
+
+def _has_line(file: Path) -> bool:
+  return file.exists() and '\n' in file.read_text()

@@ -56,6 +56,8 @@ class Checkpoint:
   """Head -> `softmax` or `sigmoid`."""
   writes: Callable[..., list[str]] | None = None
   """`(checkpoint, inputs, prompt) -> texts`, if it writes."""
+  talks: Callable[..., Any] | None = None
+  """`(checkpoint, options) -> Talker`, if it answers in dialogues."""
   prompts: Mapping[str, str] = dataclasses.field(default_factory=dict)
   """Language, or another kind of text, -> what is written before one."""
   config: Any = None

@@ -82,6 +82,12 @@ def _caption(argv: Sequence[str]) -> int:
   return texts.caption(argv)
 
 
+def _chat(argv: Sequence[str]) -> int:
+  from mmjax.apps import chat
+
+  return chat.main(argv)
+
+
 def _evaluate(argv: Sequence[str]) -> int:
   from mmjax.apps import evaluate
 
@@ -106,6 +112,7 @@ _COMMANDS: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
   'search': (_search, 'find pictures, sounds and texts by each other'),
   'transcribe': (_transcribe, 'write what is said in sounds'),
   'caption': (_caption, 'write what pictures show'),
+  'chat': (_chat, 'talk with a model, about pictures and sounds too'),
   'web': (_web, 'use a model in the browser'),
   'data': (_data, 'look at data before anything is trained on it'),
   'export': (_export, "write a run's parameters as other projects read them"),

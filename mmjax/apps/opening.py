@@ -9,7 +9,7 @@ from typing import Any
 import jax
 
 from mmjax import pretrained
-from mmjax.apps import writing
+from mmjax.apps import talking, writing
 from mmjax.apps.checkpoint import Checkpoint
 from mmjax.apps.runs import is_run, run_config
 from mmjax.data.dataset import Foreign
@@ -64,6 +64,7 @@ def _open_run(workdir: Path, batch_size: int) -> Checkpoint:
   sums = state.parent / 'SHA256SUMS'
   told = sums.read_bytes() if sums.is_file() else b''
   targets, kinds = _targets(config, model)
+  talks = talking.of_run(config, model)
   classes = _classes(config.data)
   return Checkpoint(
     name=str(workdir),
@@ -78,7 +79,9 @@ def _open_run(workdir: Path, batch_size: int) -> Checkpoint:
       if target in classes
     },
     kinds=kinds,
-    writes=writing.of_run(config, model),
+    # What answers is asked in dialogues, and its pictures stand in rows.
+    writes=None if talks else writing.of_run(config, model),
+    talks=talks,
     prompts=getattr(config.data, 'prompts', {}),
     config=config,
     batch_size=batch_size,
@@ -123,6 +126,7 @@ def _open_pretrained(name: str, batch_size: int) -> Checkpoint:
     keys=keys,
     labels=labels,
     writes=writing.of_pretrained(loaded),
+    talks=talking.of_pretrained(loaded),
     config=loaded.config,
     batch_size=batch_size,
   )

@@ -12,6 +12,7 @@ from mmjax.models.masked import Masked
 from mmjax.models.matched import Matched
 from mmjax.models.pixel_head import PixelHead
 from mmjax.models.projectors import LinearProjector, MlpProjector, Resampler
+from mmjax.models.recommender import Recommender
 from mmjax.models.task_weights import TaskWeights
 from mmjax.models.text_to_image import TextToImage
 from mmjax.models.unscored import Unscored
@@ -32,6 +33,7 @@ __all__ = [
   'MlpProjector',
   'OrdinalHead',
   'PixelHead',
+  'Recommender',
   'Resampler',
   'TaskWeights',
   'TextToImage',

@@ -4,6 +4,7 @@ from mmjax.objectives.contrastive import Contrastive, Sigmoid
 from mmjax.objectives.flow_matching import FlowMatching
 from mmjax.objectives.masked_modelling import MaskedPatches, MaskedText
 from mmjax.objectives.matching import Matching
+from mmjax.objectives.next_item import NextItem
 from mmjax.objectives.next_token import NextToken
 from mmjax.objectives.ordinal import Ordinal
 from mmjax.objectives.regression import Regression
@@ -21,6 +22,7 @@ __all__ = [
   'MaskedPatches',
   'MaskedText',
   'Matching',
+  'NextItem',
   'NextToken',
   'Ordinal',
   'Regression',

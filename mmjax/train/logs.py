@@ -4,20 +4,40 @@ import contextlib
 import json
 import math
 import os
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from tensorboardX import summary
-from tensorboardX.event_file_writer import EventsWriter
-from tensorboardX.proto.event_pb2 import (
-  Event,  # pyright: ignore[reportAttributeAccessIssue]
-  SessionLog,  # pyright: ignore[reportAttributeAccessIssue]
-)
 
 from mmjax.train import processes
+
+
+@contextlib.contextmanager
+def _as_if_absent(module: str) -> Iterator[None]:
+  """Has imports of a module fail, unless it is there already."""
+  if module in sys.modules:
+    yield
+    return
+  missing: Any = None
+  sys.modules[module] = missing
+  try:
+    yield
+  finally:
+    del sys.modules[module]
+
+
+# Where PyTorch is installed tensorboardX imports it, which takes seconds, for
+# tensors that nobody gives it here.
+with _as_if_absent('torch'):
+  from tensorboardX import summary
+  from tensorboardX.event_file_writer import EventsWriter
+  from tensorboardX.proto.event_pb2 import (
+    Event,  # pyright: ignore[reportAttributeAccessIssue]
+    SessionLog,  # pyright: ignore[reportAttributeAccessIssue]
+  )
 
 _SECONDS_BETWEEN_FLUSHES = 10.0
 

@@ -8,7 +8,6 @@ from typing import Any
 import jax
 import optax
 from optax import contrib
-from scipy import optimize, stats
 
 from mmjax.data.dataset import Shared
 from mmjax.train.config import Config
@@ -97,6 +96,9 @@ def epsilon_of(uses: int, noise_multiplier: float, *, delta: float) -> float:
     noise_multiplier: standard deviation of the noise over the largest norm.
     delta: of the pair.
   """
+  # They take a second to import, and few train like this.
+  from scipy import optimize, stats
+
   if not uses:
     return 0.0
   shift = math.sqrt(uses) / noise_multiplier

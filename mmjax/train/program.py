@@ -1,7 +1,8 @@
 """The compiled functions of a run, built and checked before anything starts."""
 
+import contextlib
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -101,13 +102,8 @@ def make_program(
   )
   batch = _batch_shapes(config)
   config.balance.check(batch)
-  try:
+  with _fitting():
     state = jax.eval_shape(init, init_key, batch)
-    flops = count_flops(jax.make_jaxpr(step())(state, batch, step_key))
-  except InputError:
-    raise
-  except ValueError as error:
-    raise InputError(f'model and data do not fit: {error}') from error
 
   shardings = state_shardings(
     state, mesh, rules=config.sharding_rules, min_size=config.fsdp_min_size
@@ -120,6 +116,7 @@ def make_program(
   )
   if config.strategy == 'pmap':
     run = map_over_devices(step(axis_name=AXIS), step_key, mesh)
+    traced = None
   else:
     compiled = jax.jit(
       step(mesh=mesh),
@@ -127,6 +124,7 @@ def make_program(
       out_shardings=(shardings, replicated(mesh)),
       compiler_options=activations.compiler_options(mesh),
     )
+    traced = compiled.trace if mesh.size == 1 else None
     run = Mapped(
       step=lambda state, batch: compiled(state, batch, step_key),
       lower=lambda state, batch: compiled.lower(state, batch, step_key),
@@ -134,6 +132,10 @@ def make_program(
       spread=lambda state: state,
       whole=lambda state: state,
     )
+  with _fitting():
+    # JAX keeps what it traced for one device, and runs that.
+    traced = traced or jax.jit(step()).trace
+    flops = count_flops(traced(state, rows, step_key).jaxpr)
   return Program(
     mesh=mesh,
     state=state,
@@ -145,6 +147,17 @@ def make_program(
     flops=flops,
     **run._replace(lower=lambda: run.lower(state, rows))._asdict(),
   )
+
+
+@contextlib.contextmanager
+def _fitting() -> Iterator[None]:
+  """Has what shapes do not allow told as the fault of model and data."""
+  try:
+    yield
+  except InputError:
+    raise
+  except ValueError as error:
+    raise InputError(f'model and data do not fit: {error}') from error
 
 
 def _augmentations(config: Config) -> list[Any]:

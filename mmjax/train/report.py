@@ -11,8 +11,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from mmjax.train import curves
-
 _log = logging.getLogger(__name__)
 
 # Results that make the headline, by the last part of their name, in this order.
@@ -80,6 +78,9 @@ def write_report(
   Returns:
     Path of the page.
   """
+  # Matplotlib takes a second to import, and the report is written last.
+  from mmjax.train import curves
+
   folder = workdir / 'report'
   folder.mkdir(parents=True, exist_ok=True)
   for name, table in tables.items():

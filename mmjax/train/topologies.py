@@ -15,6 +15,7 @@ from typing import Any
 
 import jax
 from jax.experimental import topologies
+from jax.experimental.compilation_cache import compilation_cache
 
 from mmjax.train.hardware import peak_flops
 from mmjax.types import InputError
@@ -134,8 +135,10 @@ class Topology:
     # The host computes on its CPU, and leaves any accelerator alone.
     if jax.config.values['jax_platforms'] != 'cpu':
       jax.config.update('jax_platforms', 'cpu')
-    # What is planned has to be compiled, not remembered.
+    # What is planned has to be compiled, not remembered. JAX looks at the
+    # setting once, so it is made to look again.
     jax.config.update('jax_enable_compilation_cache', False)
+    compilation_cache.reset_cache()
     if self.chip is None:
       # Where JAX has started, `devices` says whether there are enough.
       with contextlib.suppress(RuntimeError):

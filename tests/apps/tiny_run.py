@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -59,8 +60,19 @@ def get_config(*, data=Records(image_size=8, text_length=16,
 LABELS = sorted(same_data.CLASSES)
 
 
-def make(workdir: Path, *, seed: int = 0, text: str = CONFIG) -> Path:
-  """Writes it, with the text of its config; its data is not there."""
+def make(
+  workdir: Path,
+  *,
+  seed: int = 0,
+  text: str = CONFIG,
+  blank: Any = None,
+  scale: float = 0.3,
+) -> Path:
+  """Writes it, with the text of its config; its data is not there.
+
+  The parameters are those for `blank`, a batch of all modalities if None; the
+  larger their scale, the more a model heeds what it is given.
+  """
   workdir.mkdir(parents=True)
   (workdir / 'config.py').write_text(text)
   argv = ['--config', 'gone.py', '--workdir', 'gone', '--data.root', 'gone']
@@ -68,7 +80,7 @@ def make(workdir: Path, *, seed: int = 0, text: str = CONFIG) -> Path:
   known = ['--data.labels', *LABELS, '--data.modalities', 'image', 'text']
   config = load_config(workdir / 'config.py', [*argv[4:], *known, 'audio'])
   (workdir / 'config.json').write_text(json.dumps(to_json(config)))
-  blank = {
+  blank = blank or {
     'image': jnp.zeros((1, 8, 8, 3), jnp.uint8),
     'text': jnp.zeros((1, 16), jnp.int32),
     'audio': jnp.zeros((1, 1600)),
@@ -81,7 +93,7 @@ def make(workdir: Path, *, seed: int = 0, text: str = CONFIG) -> Path:
   shapes = jax.eval_shape(config.model.init, jax.random.key(0), blank)
   rng = np.random.default_rng(seed)
   params = jax.tree.map(
-    lambda s: jnp.asarray(rng.normal(size=s.shape) * 0.3, s.dtype),
+    lambda s: jnp.asarray(rng.normal(size=s.shape) * scale, s.dtype),
     shapes['params'],
   )
   state = TrainState(jnp.int32(1), params, (), None, {})

@@ -4,6 +4,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import pytest
+from jax.experimental.compilation_cache import compilation_cache
 from jax.sharding import PartitionSpec
 
 from mmjax.train import topologies
@@ -59,6 +60,19 @@ def test_rows_that_the_devices_cannot_share_are_left_alone():
 GATHERS = 'xla_tpu_enable_async_collective_fusion_fuse_all_gather'
 
 
+@pytest.fixture
+def nothing_remembered():
+  """No cache of programs, in which those for absent TPUs cannot be read."""
+  name = 'jax_compilation_cache_dir'
+  old = jax.config.values[name]
+  jax.config.update(name, None)
+  compilation_cache.reset_cache()
+  yield
+  jax.config.update(name, old)
+  compilation_cache.reset_cache()
+
+
+@pytest.mark.usefixtures('nothing_remembered')
 @pytest.mark.parametrize('shape', [{}, {'fsdp': 4}, {'tensor': 2}])
 def test_the_compiler_for_tpus_knows_what_it_is_told(shape):
   pytest.importorskip('libtpu')

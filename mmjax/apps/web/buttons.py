@@ -7,9 +7,11 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from mmjax.apps.dialogue import Dialogue
 from mmjax.apps.web import markup
 from mmjax.apps.web.limits import Limits, sentence
 from mmjax.apps.web.tasks import Tasks
+from mmjax.types import InputError
 
 ORDER = ('image', 'text', 'audio')
 """Modalities in the order of people, in which their cells are given."""
@@ -57,6 +59,24 @@ class Buttons:
     inputs = self._take(task, cells)
     return [markup.words(self.tasks.write(task, inputs, language=language))]
 
+  def chat(
+    self, dialogue: Dialogue | None, *cells: Any
+  ) -> Iterator[Sequence[Any]]:
+    """The dialogue, HTML of it, and HTML of what was left out.
+
+    Raises:
+      InputError: it is long enough, or the question cannot be asked.
+    """
+    dialogue = dialogue or Dialogue.begin()
+    if len(dialogue.messages) >= 2 * self.limits.questions:
+      raise InputError(
+        f'This dialogue has {self.limits.questions} questions: begin again.'
+      )
+    inputs = self._take('chat', cells)
+    for said in self.tasks.chat(dialogue, inputs):
+      shown = markup.dialogue(said.dialogue.messages)
+      yield [said.dialogue, shown, markup.quiet(said.notice)]
+
   def _take(self, task: str, cells: Sequence[Any]) -> dict[str, Any]:
     """What was given, within the limits; what was not is left out."""
     limits = self.limits
@@ -80,6 +100,27 @@ def telling(ask: Asked, *, outputs: int) -> Asked:
     with _told() as told:
       return ['', *ask(*values)]
     return [markup.message(told[0]), *[None] * outputs]
+
+  return run
+
+
+def telling_on(
+  ask: Callable[..., Iterator[Sequence[Any]]], *, before: int
+) -> Callable[..., Iterator[Sequence[Any]]]:
+  """The same of a function that gives its outputs again and again.
+
+  Args:
+    ask: gives some outputs each time, the first of them its first input.
+    before: how many outputs; they stay as they were if something goes wrong.
+  """
+  import gradio as gr
+
+  def run(*values: Any) -> Iterator[Sequence[Any]]:
+    with _told() as told:
+      for found in ask(*values):
+        yield ['', *found]
+    if told:
+      yield [markup.message(told[0]), *[gr.skip()] * before]
 
   return run
 

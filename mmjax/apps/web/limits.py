@@ -45,13 +45,16 @@ class Limits:
   """Most classes, and most prompts for them, that may be typed in."""
   class_characters: int = 100
   """Longest name of a class, and longest prompt."""
+  questions: int = 50
+  """Most questions of a dialogue."""
   waiting: int = 32
   """People who may wait for an answer; others are told to come back."""
 
   def __post_init__(self):
     """Checks the numbers and the endings."""
     for name in (
-      'megabytes', 'characters', 'classes', 'class_characters', 'waiting'
+      'megabytes', 'characters', 'classes', 'class_characters', 'questions',
+      'waiting',
     ):  # fmt: skip
       if getattr(self, name) <= 0:
         raise InputError(f'{name} {getattr(self, name)} is not above 0')

@@ -4,7 +4,7 @@ import base64
 import html
 import io
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import soundfile
@@ -90,6 +90,32 @@ def words(written: str) -> str:
   if not written.strip():
     return '<p class="mm-quiet">The model found no words.</p>'
   return f'<p class="mm-words">{html.escape(written)}</p>'
+
+
+def dialogue(messages: Sequence[Mapping[str, Any]]) -> str:
+  """HTML of a dialogue, the newest message last."""
+  items = []
+  for one in messages:
+    content = one['content']
+    parts = (
+      [{'type': 'text', 'text': content}]
+      if isinstance(content, str)
+      else content
+    )
+    body = ''.join(
+      html.escape(part['text'])
+      if part['type'] == 'text'
+      else f'<span class="mm-part">{html.escape(NAMES[part["type"]])}</span> '
+      for part in parts
+    )
+    role = 'answer' if one['role'] == 'assistant' else 'question'
+    items.append(f'<li class="mm-{role}">{body}</li>')
+  return f'<ol class="mm-dialogue">{"".join(items)}</ol>'
+
+
+def quiet(words: str) -> str:
+  """HTML of something beside the point; nothing if there is nothing."""
+  return f'<p class="mm-quiet">{html.escape(words)}</p>' if words else ''
 
 
 def message(words: str) -> str:
@@ -185,4 +211,13 @@ CSS = """
 .mm-figure figcaption { font-size: 12px; line-height: 1.4;
   color: var(--body-text-color-subdued); }
 .mm-words { font-size: 18px; line-height: 1.5; margin: 0; }
+.mm-dialogue { display: flex; flex-direction: column; gap: 8px; margin: 0;
+  padding: 0; list-style: none; }
+.mm-dialogue li { padding: 8px 12px; border-radius: 10px; max-width: 85%;
+  margin: 0; font-size: 15px; line-height: 1.45; overflow-wrap: anywhere; }
+.mm-question { align-self: flex-end; background: #e3edf8; color: #16324f; }
+.mm-answer { align-self: flex-start; color: var(--body-text-color);
+  border: 1px solid var(--border-color-primary); min-height: 22px; }
+.mm-part { font-size: 12px; border: 1px solid #9db8d3; border-radius: 6px;
+  padding: 1px 6px; }
 """

@@ -1,15 +1,16 @@
 """The page: a tab for each thing that the checkpoint can do."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from mmjax.apps.web import markup
-from mmjax.apps.web.buttons import ORDER, Asked, Buttons, telling
+from mmjax.apps.web.buttons import Buttons
+from mmjax.apps.web.chat_tab import chat_tab
 from mmjax.apps.web.limits import Limits
+from mmjax.apps.web.parts import connect, inputs, lines
 from mmjax.apps.web.tasks import Tasks
 
-_NAMES = {'image': 'Picture', 'text': 'Words', 'audio': 'Sound'}
 _SYSTEM = ('system-ui', '-apple-system', 'Segoe UI', 'sans-serif')
 
 
@@ -56,7 +57,7 @@ def _search(buttons: Buttons) -> None:
   names = tasks.modalities('search')
   with gr.Row():
     with gr.Column(scale=2, min_width=280):
-      given = _inputs(names, limits)
+      given = inputs(names, limits)
       kind = gr.Dropdown(
         ['all', *tasks.kinds], value='all', label='Show', min_width=80
       )
@@ -65,7 +66,7 @@ def _search(buttons: Buttons) -> None:
       problem = gr.HTML(elem_id='mm-search-problem', padding=False)
       found = gr.HTML(elem_id='mm-search-found')
 
-  _connect(
+  connect(
     buttons.search, button, [kind, *given.values()], [problem, found], given
   )
 
@@ -77,7 +78,7 @@ def _classify(buttons: Buttons) -> None:
   names, heads = tasks.modalities('classify'), tasks.heads
   with gr.Row():
     with gr.Column(scale=2, min_width=280):
-      given = _inputs(names, limits)
+      given = inputs(names, limits)
       head = gr.Dropdown(
         heads, value=heads[0], label='Question', visible=len(heads) > 1
       )
@@ -92,7 +93,7 @@ def _classify(buttons: Buttons) -> None:
       drawn = gr.HTML(elem_id='mm-classify-maps')
 
   asked = [head, maps, *given.values()]
-  _connect(
+  connect(
     buttons.classify, button, asked, [problem, label, effects, drawn], given
   )
 
@@ -104,9 +105,9 @@ def _classes(buttons: Buttons) -> None:
   names = tasks.modalities('classes')
   with gr.Row():
     with gr.Column(scale=2, min_width=280):
-      given = _inputs(names, limits)
-      classes = _lines('Classes, one per line', 'a cat\na dog', limits)
-      prompts = _lines('Prompts, with {} for the class', '{}', limits)
+      given = inputs(names, limits)
+      classes = lines('Classes, one per line', 'a cat\na dog', limits)
+      prompts = lines('Prompts, with {} for the class', '{}', limits)
       button = gr.Button('Choose', variant='primary')
     with gr.Column(scale=3, min_width=320):
       problem = gr.HTML(elem_id='mm-classes-problem', padding=False)
@@ -115,17 +116,7 @@ def _classes(buttons: Buttons) -> None:
       )
 
   asked = [classes, prompts, *given.values()]
-  _connect(buttons.classes, button, asked, [problem, label], given)
-
-
-def _lines(label: str, example: str, limits: Limits) -> Any:
-  """A box for several lines, in which a little too much can be sent."""
-  import gradio as gr
-
-  most = (limits.classes + 1) * (limits.class_characters + 2)
-  return gr.Textbox(
-    label=label, placeholder=example, lines=2, max_lines=12, max_length=most
-  )
+  connect(buttons.classes, button, asked, [problem, label], given)
 
 
 def _write(task: str, button_name: str, buttons: Buttons) -> None:
@@ -135,7 +126,7 @@ def _write(task: str, button_name: str, buttons: Buttons) -> None:
   names = tasks.modalities(task)
   with gr.Row():
     with gr.Column(scale=2, min_width=280):
-      given = _inputs(names, limits)
+      given = inputs(names, limits)
       languages = tasks.languages
       language = gr.Dropdown(
         languages,
@@ -150,7 +141,7 @@ def _write(task: str, button_name: str, buttons: Buttons) -> None:
 
   ask = functools.partial(buttons.write, task)
   asked = [language, *given.values()]
-  _connect(ask, button, asked, [problem, written], given)
+  connect(ask, button, asked, [problem, written], given)
 
 
 _TABS: dict[str, Callable[[Buttons], None]] = {
@@ -159,85 +150,5 @@ _TABS: dict[str, Callable[[Buttons], None]] = {
   'classes': _classes,
   'transcribe': functools.partial(_write, 'transcribe', 'Transcribe'),
   'caption': functools.partial(_write, 'caption', 'Caption'),
+  'chat': chat_tab,
 }
-
-
-def _inputs(names: Sequence[str], limits: Limits) -> dict[str, Any]:
-  """A component for each modality, in the order of people."""
-  return {name: _input(name, limits) for name in ORDER if name in names}
-
-
-def _input(name: str, limits: Limits) -> Any:
-  import gradio as gr
-
-  if name == 'text':
-    # One character more can be sent, so that too long a text is told of.
-    return gr.Textbox(
-      label=_NAMES[name], lines=1, max_lines=4, max_length=limits.characters + 1
-    )
-  if name == 'image':
-    sources: list[Any] = ['upload', 'clipboard']
-    return _unread(
-      gr.Image(
-        label=_NAMES[name],
-        type='filepath',
-        sources=sources,
-        height=220,
-        buttons=[],
-      )
-    )
-  return _unread(
-    gr.Audio(
-      label=_NAMES[name],
-      type='filepath',
-      sources=['upload', 'microphone'],
-      buttons=[],
-      elem_classes='mm-audio',
-    )
-  )
-
-
-def _unread(component: Any) -> Any:
-  """The component, which hands an upload over as it came.
-
-  Gradio would decode it, with fewer questions than mmjax asks, and would fetch
-  an address. (A subclass would make Gradio write files beside this one.)
-  """
-  import gradio as gr
-
-  keep = component.async_move_resource_to_block_cache
-
-  async def only_files(path: Any) -> Any:
-    if path is not None and '://' in str(path):
-      raise gr.Error('This is no upload.', print_exception=False)
-    return await keep(path)
-
-  component.async_move_resource_to_block_cache = only_files
-  component.preprocess = lambda payload: payload and payload.path
-  return component
-
-
-def _connect(
-  ask: Asked,
-  button: Any,
-  inputs: list[Any],
-  outputs: list[Any],
-  given: dict[str, Any],
-) -> None:
-  """Asks when the button is pressed, or Enter in the text.
-
-  The first output is for what goes wrong; then the others are empty.
-  """
-  run = telling(ask, outputs=len(outputs) - 1)
-  triggers = [button.click]
-  if 'text' in given:
-    triggers.append(given['text'].submit)
-  for trigger in triggers:
-    trigger(
-      run,
-      inputs,
-      outputs,
-      api_visibility='private',
-      concurrency_limit=1,
-      concurrency_id='model',  # one question at a time for all of them
-    )

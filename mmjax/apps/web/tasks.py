@@ -3,13 +3,15 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from mmjax.apps.dialogue import Dialogue, Talker, notice
 from mmjax.apps.opening import open_checkpoint
 from mmjax.apps.search import Index
+from mmjax.apps.talking import open_talker
 from mmjax.apps.web import markup
 from mmjax.apps.web.explain import Explainer, Map
 from mmjax.apps.web.found import Found
@@ -36,6 +38,18 @@ class Told(NamedTuple):
   maps: Sequence[Map]
 
 
+class Said(NamedTuple):
+  """A dialogue that goes on.
+
+  Attributes:
+    dialogue: with the newest answer, as far as it is written.
+    notice: what had to be left out; may be empty.
+  """
+
+  dialogue: Dialogue
+  notice: str
+
+
 @dataclasses.dataclass(frozen=True)
 class Tasks:
   """Runs what people ask for; what they send is within the limits already."""
@@ -59,6 +73,8 @@ class Tasks:
       return ('audio',)
     if task == 'caption' and writes and 'image' in there:
       return tuple(name for name in there if name != 'audio')
+    if task == 'chat' and self.checkpoint.talks is not None:
+      return (*self.talker.modalities, 'text')
     return ()
 
   @property
@@ -174,6 +190,27 @@ class Tasks:
     return self.checkpoint.write([inputs], language=language)[0]
 
   @functools.cached_property
+  def talker(self) -> Talker:
+    """What answers in dialogues."""
+    return open_talker(self.checkpoint)
+
+  def chat(self, dialogue: Dialogue, inputs: Inputs) -> Iterator[Said]:
+    """Asks something, and gives the answer again and again while it is written.
+
+    Raises:
+      InputError: nothing was given, or it cannot be read or does not fit.
+    """
+    _require(inputs, self.modalities('chat'))
+    attached = [
+      (name, self.talker.prepare(name, cell))
+      for name, cell in inputs.items()
+      if name != 'text'
+    ]
+    asked = dialogue.asked(inputs.get('text', ''), attached)
+    for reply in self.talker.reply(asked):
+      yield Said(asked.answered(reply.text), notice(reply.dropped))
+
+  @functools.cached_property
   def _owners(self) -> dict[str, str]:
     """Heads that look at one modality alone, and at which."""
     of = getattr(self.checkpoint.model, 'modality_heads', {})
@@ -205,13 +242,13 @@ def open_tasks(checkpoint: str, index: str | None) -> Tasks:
   tasks = Tasks(opened, made)
   if not any(map(tasks.modalities, TASKS)):
     raise InputError(
-      f'{checkpoint} neither classifies nor writes'
+      f'{checkpoint} neither classifies, writes nor answers'
       + ('' if index else ', and there is no --index to search')
     )
   return tasks
 
 
-TASKS = ('search', 'classify', 'classes', 'transcribe', 'caption')
+TASKS = ('search', 'classify', 'classes', 'transcribe', 'caption', 'chat')
 
 
 def _require(inputs: Inputs, names: Sequence[str]) -> None:

@@ -29,7 +29,7 @@ class StampsBuilder(
 ):
   """One record a stamp: what is slow to decode is stored decoded."""
 
-  VERSION = tfds.core.Version('1.0.0')
+  VERSION = tfds.core.Version('1.1.0')
   # Found by TFDS itself only with importlib_resources, which it does not
   # install.
   code_path = epath.Path(__file__)
@@ -59,6 +59,7 @@ class StampsBuilder(
       'speech': tfds.features.Sequence(
         {'language': text, 'samples': blob}  # int16, 16 kHz
       ),
+      'noise': blob,  # the same; empty: none
     }
     return tfds.core.DatasetInfo(
       builder=self,
@@ -122,6 +123,7 @@ def decode_stamp(
     'name': stamp.text,
     'image': image,
     'texts': json.dumps(texts),
+    'noise': attempt(clip, stamp.noise, b'') if stamp.noise else b'',
     'speech': [
       {'language': language, 'samples': samples}
       for language, samples in speech.items()

@@ -39,6 +39,7 @@ class Stamp:
     image: the picture on a white square, None where there is none.
     texts: descriptions by language; 'en' is line 1.
     speech: 16 kHz samples by language, alphabetically.
+    noise: 16 kHz samples of what it sounds like, None where there are none.
   """
 
   number: int
@@ -46,6 +47,7 @@ class Stamp:
   image: UInt8[np.ndarray, 'h w 3'] | None
   texts: Mapping[str, str]
   speech: Mapping[str, Int16[np.ndarray, ' s']]
+  noise: Int16[np.ndarray, ' n'] | None = None
 
   @property
   def category(self) -> str:
@@ -144,6 +146,7 @@ def read_stamp(directory: str, split: str, index: int) -> Stamp:
     image=image,
     texts=json.loads(record['texts']),
     speech={k.decode(): np.frombuffer(v, np.int16) for k, v in speech},
+    noise=np.frombuffer(record['noise'], np.int16) if record['noise'] else None,
   )
 
 

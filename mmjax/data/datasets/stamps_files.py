@@ -1,8 +1,9 @@
 """What stands in a folder of Tux Paint stamps, by names alone.
 
 A stamp is `CATEGORY/.../NAME.txt`: its English description on line 1, others
-on lines `LANG.utf8=...`. Beside it stand `NAME.png` or `NAME.svg`, and speech:
-`NAME_desc.ogg` (English) and `NAME_desc_LANG.ogg`.
+on lines `LANG.utf8=...`. Beside it stand `NAME.png` or `NAME.svg`, speech:
+`NAME_desc.ogg` (English) and `NAME_desc_LANG.ogg`, and what the thing sounds
+like: `NAME.ogg`.
 """
 
 import dataclasses
@@ -36,11 +37,13 @@ class StampFiles:
     text: the `.txt`; this is the stamp's name, too.
     picture: `.png`, else `.svg`, else None.
     speech: the spoken description in each language that has one.
+    noise: what the thing sounds like, such as a dog's bark; else None.
   """
 
   text: str
   picture: str | None
   speech: Mapping[str, str]
+  noise: str | None = None
 
   @property
   def category(self) -> str:
@@ -91,7 +94,12 @@ def scan(root: str, *, categories: Sequence[str]) -> Listing:
   used = [
     name
     for stamp in stamps
-    for name in (stamp.text, stamp.picture, *stamp.speech.values())
+    for name in (
+      stamp.text,
+      stamp.picture,
+      stamp.noise,
+      *stamp.speech.values(),
+    )
     if name
   ]
   digest = hashlib.sha256()
@@ -127,7 +135,7 @@ def _walk(root: str) -> dict[str, str]:
   files = {}
   for folder, _, names in os.walk(root, onerror=unreadable, followlinks=True):
     for name in names:
-      if name.endswith(('.txt', '.png', '.svg')) or _SPEECH.fullmatch(name):
+      if name.endswith(('.txt', '.png', '.svg', '.ogg')):
         file = os.path.join(folder, name)
         relative = os.path.relpath(file, root).replace(os.sep, '/')
         try:
@@ -151,8 +159,13 @@ def _stamps(files: Mapping[str, str]) -> list[StampFiles]:
     if name.endswith('.txt') and '/' in name:
       stem = name.removesuffix('.txt')
       pictures = [f'{stem}{end}' for end in ('.png', '.svg')]
-      picture = next((file for file in pictures if file in files), None)
+      noise = f'{stem}.ogg'
       stamps.append(
-        StampFiles(text=name, picture=picture, speech=speech.get(stem, {}))
+        StampFiles(
+          text=name,
+          picture=next((file for file in pictures if file in files), None),
+          speech=speech.get(stem, {}),
+          noise=noise if noise in files else None,
+        )
       )
   return stamps

@@ -1,32 +1,12 @@
 """A person in a browser: clicks, uploads, and looks at results."""
 
 import re
-from pathlib import Path
 
 import pytest
 
 from tests.apps.web import sent
 
 pytestmark = pytest.mark.slow
-CHROMIUM = Path('/usr/bin/chromium')
-
-
-@pytest.fixture(scope='module')
-def browser():
-  api = pytest.importorskip('playwright.sync_api')
-  if not CHROMIUM.exists():
-    pytest.skip(f'there is no {CHROMIUM}')
-  with api.sync_playwright() as playwright:
-    browser = playwright.chromium.launch(
-      executable_path=str(CHROMIUM),
-      args=[
-        '--no-sandbox',
-        '--use-fake-ui-for-media-stream',
-        '--use-fake-device-for-media-stream',
-      ],
-    )
-    yield browser
-    browser.close()
 
 
 @pytest.fixture

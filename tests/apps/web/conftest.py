@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+CHROMIUM = Path('/usr/bin/chromium')
 # A shell's job in the background is deaf to Ctrl-C, and so are its children.
 HEARING = """
 import runpy, signal, sys
@@ -16,6 +17,24 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.argv = sys.argv[1:]
 runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)
 """
+
+
+@pytest.fixture(scope='module')
+def browser():
+  api = pytest.importorskip('playwright.sync_api')
+  if not CHROMIUM.exists():
+    pytest.skip(f'there is no {CHROMIUM}')
+  with api.sync_playwright() as playwright:
+    browser = playwright.chromium.launch(
+      executable_path=str(CHROMIUM),
+      args=[
+        '--no-sandbox',
+        '--use-fake-ui-for-media-stream',
+        '--use-fake-device-for-media-stream',
+      ],
+    )
+    yield browser
+    browser.close()
 
 
 @pytest.fixture(scope='package')
