@@ -50,10 +50,10 @@ def get_config() -> Config:
         for i, (name, values) in enumerate(data.classes.items())
       },
     ),
-    objectives={
-      name: Classification(head=name, target=name) for name in asked
+    objectives={name: Classification(head=name, target=name) for name in asked},
+    evaluators={
+      'frame': Frames(tokenizer=data.words, slots=asked[1:], views=VIEWS)
     },
-    evaluators={'frame': Frames(tokenizer=data.words, slots=asked[1:], views=VIEWS)},
     optimizer=AdamW(peak_lr=2e-3, weight_decay=0.05),
     batch_size=64,
     steps=1000,

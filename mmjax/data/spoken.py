@@ -56,13 +56,20 @@ class Sentences(NamedTuple):
   words: Sequence[tuple[Word, ...]]
 
 
-def prepare(requests: Sequence[Request], *, cache: str, kind: str) -> str:
+def prepare(
+  requests: Sequence[Request],
+  *,
+  cache: str,
+  kind: str,
+  option: str = '--data.cache',
+) -> str:
   """Says what is not in the cache yet; returns the folder.
 
   Args:
     requests: all of a split.
     cache: folder to write under.
     kind: folder in it.
+    option: that which names the folder, for the error.
 
   Raises:
     InputError: the synthesiser is not installed, or the cache cannot be
@@ -84,7 +91,7 @@ def prepare(requests: Sequence[Request], *, cache: str, kind: str) -> str:
   except OSError as error:
     raise InputError(
       f'cannot keep what is said in {cache}: {error}: name another folder with '
-      '--data.cache'
+      f'{option}'
     ) from error
   finally:
     shutil.rmtree(part, ignore_errors=True)

@@ -78,7 +78,10 @@ def _logistic(c: float) -> LogisticRegression:
 
 
 def _each(
-  meant: Mapping[str, np.ndarray], make: Callable[[], Any], known: Any, asked: Any
+  meant: Mapping[str, np.ndarray],
+  make: Callable[[], Any],
+  known: Any,
+  asked: Any,
 ) -> dict[str, np.ndarray]:
   """A classifier for the intent, and one for each slot."""
   found = {}

@@ -159,9 +159,7 @@ class Frames:
   def _texts(self, batch: Any, real: np.ndarray) -> list[str]:
     ids = rows.column(batch, 'text')[real]
     mask = rows.host(batch['mask']['text'])[real]
-    return [
-      self.tokenizer.decode(i[m]) for i, m in zip(ids, mask, strict=True)
-    ]
+    return [self.tokenizer.decode(i[m]) for i, m in zip(ids, mask, strict=True)]
 
   def _latency(self, predict: rows.Predict, batches: Any) -> float:
     times: list[float] = []

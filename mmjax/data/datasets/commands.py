@@ -151,7 +151,6 @@ class Commands:
       'mask': {'audio': sound_mask, 'text': mask},
       'intent': np.int32(tuple(phrases.INTENTS).index(command.intent)),
       **slots,
-      'lead': np.float32(len(lead)/16000),
     }
 
 

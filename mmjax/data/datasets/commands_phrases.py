@@ -142,7 +142,10 @@ INTENTS = {
       'we need the {device}{where} open', 'open up the {device}{where}',
     ),
     validation=('the {device} should be open{where}',),
-    test=('I want the {room} {device} open', 'we need the {room} {device} open'),
+    test=(
+      'I want the {room} {device} open',
+      'we need the {room} {device} open',
+    ),
     values={'device': _COVERS},
   ),
   'close': Intent(
