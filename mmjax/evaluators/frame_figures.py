@@ -29,7 +29,7 @@ def commands(
   figure = figures.blank(9.0, 0.78 * len(sounds) + 0.7)
   grid = figure.subplots(len(sounds), 2, squeeze=False, width_ratios=(1, 1.6))
   for (left, right), sound, line in zip(grid, sounds, lines, strict=True):
-    power = mel.decibels(mel.mel_spectrogram(sound, hop=160), floor=60)
+    power = mel.decibels(mel.mel_spectrogram(sound, hop=160), floor=60.0)
     left.imshow(
       power,
       cmap='magma',
