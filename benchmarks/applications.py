@@ -103,6 +103,14 @@ JOBS = {
     'sequential rules',
     'next/rules_recall_at_10',
   ),
+  'smart_home': Job(
+    'Smart home by voice',
+    'generated voices, noise',
+    'F1 of slots, new voices and phrasings',
+    'frame/slot_f1',
+    'logistic regression of spectra',
+    'frame/spectrum_slot_f1',
+  ),
 }
 
 

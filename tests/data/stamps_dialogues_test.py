@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from mmjax.data import espeak, splits
-from mmjax.data.datasets import stamps_cache, stamps_turns, talking_cache
+from mmjax.data import espeak, splits, spoken
+from mmjax.data.datasets import stamps_cache, stamps_turns
 from mmjax.data.datasets.stamps import Stamps
 from mmjax.data.datasets.stamps_dialogues import StampsDialogues
 from mmjax.data.datasets.stamps_turns import KINDS, TEST_VOICES, VOICES
@@ -86,7 +86,7 @@ def test_spoken_questions_have_other_voices_than_those_of_training(data):
     arrays = data.prepare(row, None)
     text, _ = read(data, arrays)
     assert question.phrase not in text
-    said = talking_cache.read(row['said'], question.place)
+    said = spoken.read(row['said'], question.place)
     heard = arrays['audio'][arrays['mask']['audio'].any(axis=1)][-1]
     want = said.samples[: heard.size] / 32768
     np.testing.assert_allclose(heard[: want.size], want, atol=1e-4)

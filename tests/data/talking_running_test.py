@@ -6,8 +6,8 @@ import pytest
 from mmjax.data import audio
 from mmjax.data.datasets import talking_running
 from mmjax.data.datasets.talking import Talking
-from mmjax.data.datasets.talking_cache import Said
 from mmjax.data.espeak import Phoneme, Word
+from mmjax.data.spoken import Said
 from mmjax.data.tokenizers import ByteTokenizer
 from mmjax.types import InputError
 

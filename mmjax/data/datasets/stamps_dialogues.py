@@ -12,10 +12,10 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Bool, Float32, Int, Int16
 
-from mmjax.data import audio, espeak, splits, subwords
+from mmjax.data import audio, espeak, splits, spoken, subwords
 from mmjax.data.chat import ChatTemplate
 from mmjax.data.dataset import SPLITS, Example, check_name
-from mmjax.data.datasets import stamps_cache, talking_cache
+from mmjax.data.datasets import stamps_cache
 from mmjax.data.datasets import stamps_turns as turns
 from mmjax.data.datasets.stamps import Stamps
 from mmjax.data.datasets.stamps_cache import Stamp
@@ -140,7 +140,12 @@ class StampsDialogues:
     """
     check_name('split of stamps', split, SPLITS)
     check_name('view of stamps', view, VIEWS)
-    said = talking_cache.prepare(REQUESTS, cache=self.stamps.cache)
+    said = spoken.prepare(
+      REQUESTS,
+      cache=self.stamps.cache,
+      kind='dialogues',
+      option='--data.stamps.cache',
+    )
     draws = split == 'train' and view == 'default'
     stamps = self._stamps('train' if view == 'seen' else split)
     rows = []
@@ -240,7 +245,7 @@ def _sounds(
   if question.turn.noise and stamp.noise is not None:
     sounds.append(stamp.noise)
   if question.voice is not None:
-    sounds.append(talking_cache.read(said, question.place).samples)
+    sounds.append(spoken.read(said, question.place).samples)
   return sounds
 
 

@@ -14,10 +14,11 @@ from typing import Literal
 
 import numpy as np
 
-from mmjax.data import audio, espeak, mouths, splits
+from mmjax.data import audio, espeak, mouths, splits, spoken
 from mmjax.data.dataset import SPLITS, Example, check_name
-from mmjax.data.datasets import talking_cache, talking_running
+from mmjax.data.datasets import talking_running
 from mmjax.data.espeak import Phoneme, Request
+from mmjax.data.pink import in_noise
 from mmjax.data.sources.records import Records
 from mmjax.data.tokenizers import ByteTokenizer
 from mmjax.types import InputError
@@ -139,13 +140,7 @@ class Talking:
     count = self.sentences if split == 'train' else self.evaluated
     sentences = _sentences()[split][:count]
     requests = [_request(text, split) for text in sentences]
-    try:
-      folder = talking_cache.prepare(requests, cache=self.cache)
-    except OSError as error:
-      raise InputError(
-        f'cannot keep what is said in {self.cache}: {error}: name another '
-        'folder with --data.cache'
-      ) from error
+    folder = spoken.prepare(requests, cache=self.cache, kind='talking')
     row = {
       'folder': folder,
       'late': step == VIEW[1],
@@ -164,7 +159,7 @@ class Talking:
       text int32 [text_length]; their masks.
     """
     text, noise = example['text'], example['noise']
-    read = functools.partial(talking_cache.read, example['folder'])
+    read = functools.partial(spoken.read, example['folder'])
     said = read(example['index'])
     own = rng
     if own is None:
@@ -183,7 +178,7 @@ class Talking:
         text = ' '.join(word.text.lower() for word in said.words)
     clean = said.samples.astype(np.float32) / 32768
     sound, sound_mask = audio.to_length(
-      _in_noise(clean, noise, own), round(self.audio_seconds * audio.RATE)
+      in_noise(clean, noise, own), round(self.audio_seconds * audio.RATE)
     )
     video, video_mask = self._video(
       said.phonemes, clean.size / audio.RATE, own, late=example['late']
@@ -253,21 +248,3 @@ def _request(text: str, split: str) -> Request:
     words_a_minute=int(rng.integers(140, 190)),
     pitch=int(rng.integers(30, 70)),
   )
-
-
-def _in_noise(
-  x: np.ndarray, decibels: float | None, rng: np.random.Generator
-) -> np.ndarray:
-  """The sound beside pink noise, all of it no louder than full scale."""
-  if decibels is None:
-    return x
-  # A power of two, cut: for a length with large prime factors a transform
-  # takes ten times as long.
-  length = 1 << (x.size - 1).bit_length()
-  waves = rng.standard_normal((length // 2 + 1, 2), np.float32)
-  spectrum = waves.view(np.complex64)[:, 0]
-  pink = spectrum / np.sqrt(np.arange(1, spectrum.size + 1, dtype=np.float32))
-  noise = np.fft.irfft(pink, length)[: x.size]
-  wanted = np.std(x) * 10 ** (-decibels / 20)
-  x = x + noise * (wanted / np.std(noise))
-  return (x / max(1.0, np.abs(x).max())).astype(np.float32)

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from mmjax.data import audio
-from mmjax.data.datasets.talking_cache import Said
 from mmjax.data.espeak import Phoneme
+from mmjax.data.spoken import Said
 
 _PAUSE = 0.4  # seconds between two sentences, at most
 _HEARD = 0.02  # seconds of a word that nobody misses

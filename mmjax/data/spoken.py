@@ -1,4 +1,4 @@
-"""What was said for the data set `Talking`, kept in files."""
+"""What was said for a data set, kept in files."""
 
 import functools
 import hashlib
@@ -15,6 +15,7 @@ from jaxtyping import Int16
 
 from mmjax.data import audio, espeak
 from mmjax.data.espeak import Phoneme, Request, Word
+from mmjax.types import InputError
 
 _TOGETHER = 100  # sentences that one process says
 _FORMAT = 2  # of the files: another one for every change
@@ -55,26 +56,43 @@ class Sentences(NamedTuple):
   words: Sequence[tuple[Word, ...]]
 
 
-def prepare(requests: Sequence[Request], *, cache: str) -> str:
+def prepare(
+  requests: Sequence[Request],
+  *,
+  cache: str,
+  kind: str,
+  option: str = '--data.cache',
+) -> str:
   """Says what is not in the cache yet; returns the folder.
 
+  Args:
+    requests: all of a split.
+    cache: folder to write under.
+    kind: folder in it.
+    option: that which names the folder, for the error.
+
   Raises:
-    InputError: the synthesiser is not installed.
-    OSError: the cache cannot be written.
+    InputError: the synthesiser is not installed, or the cache cannot be
+      written.
   """
   told = json.dumps([_FORMAT, requests])
   digest = hashlib.sha256(told.encode()).hexdigest()[:16]
-  folder = Path(cache).expanduser() / 'talking' / digest
+  folder = Path(cache).expanduser() / kind / digest
   if folder.exists():
     return str(folder)
   espeak.find_library()
   part = folder.with_name(f'{digest}.{os.getpid()}')
-  part.mkdir(parents=True, exist_ok=True)
   try:
+    part.mkdir(parents=True, exist_ok=True)
     _write(requests, part)
     # Another process may have been faster.
     if not folder.exists():
       part.rename(folder)
+  except OSError as error:
+    raise InputError(
+      f'cannot keep what is said in {cache}: {error}: name another folder with '
+      f'{option}'
+    ) from error
   finally:
     shutil.rmtree(part, ignore_errors=True)
   return str(folder)
