@@ -18,7 +18,8 @@ def cepstra(
 
   That takes most of a voice and of a level away, and leaves what is said.
   """
-  rows = fft.dct(log_mel, axis=0, norm='ortho')[1 : 1 + _CEPSTRA].T
+  every = np.asarray(fft.dct(log_mel, axis=0, norm='ortho'))
+  rows = every[1 : 1 + _CEPSTRA].T
   scale = rows.std(axis=0) + 1e-6
   return ((rows - rows.mean(axis=0)) / scale).astype(np.float32)
 
