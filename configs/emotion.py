@@ -13,7 +13,7 @@ from mmjax.encoders.text import TextTransformer
 from mmjax.evaluators.classification import Classification as Accuracy
 from mmjax.evaluators.emotions import Emotions
 from mmjax.fusion.concat import Concat
-from mmjax.layers.pooling import MeanPool
+from mmjax.layers.pooling import Flatten, MeanPool
 from mmjax.layers.spectrogram import LogMel
 from mmjax.layers.words import WordEmbedding
 from mmjax.models.fused import Fused
@@ -27,7 +27,7 @@ def get_config() -> Config:
   data = Feelings()
   emotions = len(data.classes['label'])
   small = {'width': 64, 'heads': 4, 'mlp_ratio': 2.0}
-  pools = {name: MeanPool() for name in SIGNALS}
+  pools = {'audio': MeanPool(), 'text': MeanPool(), 'image': Flatten()}
   return Config(
     data=data,
     model=Fused(
@@ -35,7 +35,7 @@ def get_config() -> Config:
         # Fine enough to see the harmonics of a voice move: prosody is there,
         # the words are told by the text.
         'audio': AudioSpectrogramTransformer(
-          spectrogram=LogMel(n_fft=1024, hop=320, fmin=60.0, fmax=2000.0),
+          spectrogram=LogMel(n_fft=1024, hop=400, fmin=60.0, fmax=2000.0),
           patch_size=(4, 64),
           depth=2,
           dropout=0.1,
@@ -48,7 +48,7 @@ def get_config() -> Config:
           **small,
         ),
         'image': ConvolutionalEncoder(
-          widths=(32, 64), patch_size=4, dropout=0.1
+          widths=(32, 64), patch_size=4, color_bins=4, dropout=0.1
         ),
       },
       fusion=Concat(pools=pools, width=96, dropout=0.2),
@@ -75,6 +75,6 @@ def get_config() -> Config:
     drop_modalities={'audio': 0.1, 'text': 0.15, 'image': 0.15},
     optimizer=AdamW(peak_lr=2e-3, weight_decay=0.05),
     batch_size=64,
-    steps=800,
-    checkpoint=Checkpointing(every=800, best=None),
+    steps=600,
+    checkpoint=Checkpointing(every=600, best=None),
   )

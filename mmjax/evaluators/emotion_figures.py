@@ -103,6 +103,10 @@ def _voice(axes, sound: Float32[np.ndarray, ' s']) -> None:
   )
   hertz = prosody.pitch(sound)
   axes.plot(
-    np.arange(hertz.size) * 0.01, hertz, '.', color=figures.RED, markersize=1.5
+    np.arange(hertz.size) * prosody.HOP / prosody.RATE,
+    hertz,
+    '.',
+    color=figures.RED,
+    markersize=1.5,
   )
   axes.set_ylim(0, _HIGHEST)

@@ -2,17 +2,16 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from mmjax.evaluators import emotion_baselines as baselines
-from mmjax.evaluators import emotion_figures, heads, rows
+from mmjax.evaluators import emotion_figures, rows
 from mmjax.evaluators.emotion_baselines import MODALITIES
 from mmjax.evaluators.gallery import Decoder
 from mmjax.metrics import Evaluation
-from mmjax.types import InputError
+from mmjax.types import Batch, InputError
 
 # Prefix of the numbers -> what is given; all of it if empty.
 _GIVEN = {'': (), **{f'{name}_': (name,) for name in MODALITIES}}
@@ -56,7 +55,7 @@ class Emotions:
       classes: names of `label` and `situation`.
 
     Returns:
-      The numbers, and a figure of people, one of each situation.
+      The numbers, and a figure of people, two of each situation.
 
     Raises:
       InputError: a key, view or head does not exist, or the head has another
@@ -71,11 +70,11 @@ class Emotions:
     }
     numbers, said = {}, {}
     for i, view in enumerate(self.views):
-      asked = baselines.read(batches(view))
-      said = {
-        prefix: self._ask(predict, batches, view, given, len(names))
-        for prefix, given in _GIVEN.items()
-      }
+      parts = {prefix: [] for prefix in _GIVEN}
+      asked = baselines.read(
+        self._ask(predict, batches(view), len(names), parts)
+      )
+      said = {prefix: np.concatenate(x) for prefix, x in parts.items()}
       found = {
         **said,
         **{f'linear_{k}': one.answer(asked) for k, one in linear.items()},
@@ -97,31 +96,32 @@ class Emotions:
   def _ask(
     self,
     predict: rows.Predict,
-    batches: rows.Batches,
-    view: str,
-    given: tuple[str, ...],
+    batches: Iterable[Batch],
     count: int,
-  ) -> np.ndarray:
-    """The likeliest class of each row; -1 where the model gave NaN."""
-    logits = heads.answers(
-      predict,
-      batches,
-      head=self.head,
-      target='label',
-      view=view,
-      only=given,
-    ).given
-    if logits.shape[1] != count:
-      raise InputError(
-        f'head {self.head!r} has {logits.shape[1]} classes, target label has '
-        f'{count}'
-      )
-    broken = np.isnan(logits).any(axis=1)
-    return np.where(broken, -1, logits.argmax(axis=1))
+    parts: Mapping[str, list[np.ndarray]],
+  ) -> Iterator[Batch]:
+    """The batches; the likeliest classes of each come into `parts`.
+
+    -1 where the model gave NaN.
+    """
+    for batch in batches:
+      real = rows.real(batch)
+      for prefix, given in _GIVEN.items():
+        outputs = predict(rows.only(batch, given))
+        found = rows.pick(outputs['logits'], self.head, what='head')
+        logits = rows.host(found)[real]
+        if logits.shape[1] != count:
+          raise InputError(
+            f'head {self.head!r} has {logits.shape[1]} classes, target label '
+            f'has {count}'
+          )
+        broken = np.isnan(logits).any(axis=1)
+        parts[prefix].append(np.where(broken, -1, logits.argmax(axis=1)))
+      yield batch
 
   def _people(
     self,
-    batches: Any,
+    batches: Iterable[Batch],
     said: Mapping[str, np.ndarray],
     classes: Mapping[str, Sequence[str]],
   ) -> list[emotion_figures.Person]:

@@ -2,19 +2,22 @@
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32
+from scipy import fft
 
 RATE = 16_000
-HOP = 160  # samples, 10 ms
+HOP = 320  # samples, 20 ms
 _WINDOW = 640  # three periods of the lowest pitch
 _LOWEST, _HIGHEST = 75.0, 500.0  # Hz
+_LAGS = int(RATE / _LOWEST) + 1
 _VOICED = 0.5  # of the correlation at lag zero
+_SMOOTH = np.hanning(7)[1:-1] / 3  # its sum is 3
 _AUDIBLE = 30.0  # dB below the loudest frame
 
 
 def pitch(
   sound: Float32[np.ndarray, ' s'],
 ) -> Float[np.ndarray, ' f']:
-  """Fundamental frequency in Hz of each 10 ms; NaN where there is no voice.
+  """Fundamental frequency in Hz of each 20 ms; NaN where there is no voice.
 
   The lag of the highest peak of each window's autocorrelation, which is divided
   by that of the window itself: Boersma, Accurate short-term analysis of the
@@ -23,18 +26,17 @@ def pitch(
   """
   frames = _frames(sound)
   frames = frames - frames.mean(axis=1, keepdims=True)
-  window = np.hanning(_WINDOW)
+  window = np.hanning(_WINDOW).astype(np.float32)
   of_frames = _autocorrelation(frames * window)
   of_window = _autocorrelation(window[None])
   strength = of_frames / np.maximum(of_frames[:, :1], 1e-9)
   strength /= of_window / of_window[:, :1]
-  shortest, longest = int(RATE / _HIGHEST), int(RATE / _LOWEST)
   # Twice as long a lag is as good: the shortest of equals is meant.
-  lags = np.arange(shortest, longest + 1)
-  score = strength[:, lags] - 0.05 * np.log2(lags / shortest)
-  best = score.argmax(axis=1)
+  lags = np.arange(int(RATE / _HIGHEST), _LAGS)
+  strength = strength[:, lags]
+  best = (strength - 0.05 * np.log2(lags)).argmax(axis=1)
+  voiced = np.take_along_axis(strength, best[:, None], 1)[:, 0]
   loud = loudness(sound)
-  voiced = np.take_along_axis(strength[:, lags], best[:, None], 1)[:, 0]
   here = (voiced > _VOICED) & (loud > loud.max(initial=-np.inf) - _AUDIBLE)
   # An edge is no peak.
   here &= (best > 0) & (best < len(lags) - 1)
@@ -42,7 +44,7 @@ def pitch(
 
 
 def loudness(sound: Float32[np.ndarray, ' s']) -> Float[np.ndarray, ' f']:
-  """Decibels below full scale of each 10 ms."""
+  """Decibels below full scale of each 20 ms."""
   power = np.square(_frames(sound)).mean(axis=1)
   return 10 * np.log10(power + 1e-9)
 
@@ -69,7 +71,7 @@ def statistics(
   of_pitch = [*_spread(log), slope, np.abs(np.diff(log)).mean(), voiced.mean()]
   audible = loud[loud > loud.max() - _AUDIBLE]
   steps = np.abs(np.diff(loud)).mean()
-  smooth = np.convolve(loud, np.hanning(9) / np.hanning(9).sum(), 'same')
+  smooth = np.convolve(loud, _SMOOTH, 'same')
   middle = smooth[1:-1]
   peaks = (middle > smooth[:-2]) & (middle >= smooth[2:])
   peaks &= middle > loud.max() - 15
@@ -78,16 +80,20 @@ def statistics(
   return np.array([*of_pitch, *_spread(audible), steps, *pace])
 
 
-def _frames(sound: np.ndarray) -> Float[np.ndarray, 'f window']:
-  padded = np.pad(sound.astype(np.float64), _WINDOW // 2)
+def _frames(sound: np.ndarray) -> Float32[np.ndarray, 'f window']:
+  padded = np.pad(sound.astype(np.float32), _WINDOW // 2)
   view = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)
   return view[::HOP]
 
 
-def _autocorrelation(x: np.ndarray) -> np.ndarray:
-  power = np.abs(np.fft.rfft(x, 2 * _WINDOW)) ** 2
-  return np.fft.irfft(power)[:, :_WINDOW]
+def _autocorrelation(
+  x: Float32[np.ndarray, 'f window'],
+) -> Float32[np.ndarray, 'f lags']:
+  """Of so many lags; with zeros behind, or the end would meet the beginning."""
+  length = fft.next_fast_len(_WINDOW + _LAGS, real=True)
+  power = np.abs(np.asarray(fft.rfft(x, length))) ** 2
+  return np.asarray(fft.irfft(power, length))[:, :_LAGS]
 
 
-def _spread(x: np.ndarray) -> list[float]:
-  return [x.mean(), x.std(), *np.percentile(x, (10, 50, 90))]
+def _spread(x: np.ndarray) -> Float[np.ndarray, '5']:
+  return np.array([x.mean(), x.std(), *np.percentile(x, (10, 50, 90))])

@@ -87,7 +87,7 @@ class Feelings:
   """Of the training split."""
   evaluated: int = 500
   """People of the validation split; the test split has twice as many."""
-  audio_seconds: float = 4.5
+  audio_seconds: float = 4.0
   """Length of the audio array at 16 kHz."""
   image_size: int = 48
   """Side of a face in pixels."""
