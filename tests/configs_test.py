@@ -8,7 +8,9 @@ import pytest
 from benchmarks import budgets
 from mmjax.data import pipeline
 from mmjax.evaluators.binary import Binary
+from mmjax.evaluators.commonest import Commonest
 from mmjax.evaluators.forecast import Forecast
+from mmjax.evaluators.frames import Frames
 from mmjax.evaluators.generation import Generation
 from mmjax.evaluators.path import Path
 from mmjax.evaluators.recommendation import Recommendation
@@ -23,6 +25,7 @@ BUDGETS = budgets.read()
 # They need data that is installed beside mmjax, and stamps are decoded at
 # first, which takes a minute or two.
 ON_DATA = (
+  'assistant',
   'detection',
   'emoji',
   'emoji_flow',
@@ -33,6 +36,7 @@ ON_DATA = (
   'passages',
   'recommendation',
   'segmentation',
+  'smart_home',
   'spam',
   'stamps',
   'stamps_captions',
@@ -117,6 +121,14 @@ def test_config_traces_and_has_its_size(name):
       assert {evaluator.by} - {None} <= set(config.data.classes)
       # Each view has something to score.
       assert config.data.source('validation', evaluator.view)
+    elif isinstance(evaluator, Commonest):
+      assert {evaluator.only, evaluator.by} <= set(batch)
+      assert evaluator.by in config.data.classes
+    elif isinstance(evaluator, Frames):
+      for key in (evaluator.intent, *evaluator.slots):
+        classes = outputs['logits'][key].shape[-1]
+        assert classes == len(config.data.classes[key])
+        assert batch[key].shape == (8,)
     elif isinstance(evaluator, (Forecast, Path)):
       change = outputs['logits'][evaluator.head]
       assert change.shape == batch['change'].shape
@@ -198,6 +210,7 @@ def test_config_as_json_says_what_the_modules_are(name):
     'Generative',
     'TextToImage',
     'Recommender',
+    'Assistant',
   )
   for encoder in model['encoders'].values():
     assert encoder['_type'] in ENCODERS

@@ -180,7 +180,7 @@ class Frames:
   def _line(
     self, names: Mapping[str, Sequence[str]], said: Classes, i: int
   ) -> str:
-    parts = [names[self.intent][said[self.intent][i]]]
+    parts = [str(names[self.intent][said[self.intent][i]])]
     for slot in self.slots:
       if said[slot][i]:
         parts.append(f'{slot}={names[slot][said[slot][i]]}')

@@ -129,9 +129,6 @@ def drawn(
 ) -> list[Question]:
   """A dialogue for training: one to `turns` questions of different kinds.
 
-  Names in whatever language are one kind, or few questions were of anything
-  else.
-
   Args:
     stamp: what is asked about.
     rng: draws kinds, languages, phrases and voices.
@@ -141,7 +138,7 @@ def drawn(
   """
   kinds: dict[str, list[Turn]] = {}
   for turn in turns_of(stamp):
-    kinds.setdefault(turn.kind.split('_')[0], []).append(turn)
+    kinds.setdefault(turn.kind, []).append(turn)
   asked: list[Question] = []
   for name in rng.permutation([*kinds])[: rng.integers(1, turns + 1)]:
     turn = kinds[name][rng.integers(len(kinds[name]))]
