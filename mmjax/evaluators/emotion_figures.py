@@ -43,9 +43,9 @@ def draw(path: Path, people: Sequence[Person]) -> None:
     path: PNG that is written.
     people: from top to bottom; at least one.
   """
-  figure = figures.blank(9.6, 0.95 * len(people) + 0.8)
+  figure = figures.blank(8.2, 0.85 * len(people) + 0.8)
   grid = figure.subplots(
-    len(people), 3, squeeze=False, width_ratios=(0.7, 2.4, 4.6)
+    len(people), 3, squeeze=False, width_ratios=(0.7, 2.2, 3.8)
   )
   longest = max(person.sound.size for person in people) / prosody.RATE
   for (face, voice, told), one in zip(grid, people, strict=True):
@@ -95,7 +95,7 @@ def _voice(axes, sound: Float32[np.ndarray, ' s']) -> None:
   )
   seconds = sound.size / prosody.RATE
   axes.imshow(
-    mel.decibels(power, floor=60.0),
+    mel.decibels(power, floor=40.0),
     cmap='gray_r',
     origin='lower',
     aspect='auto',
