@@ -108,8 +108,8 @@ JOBS = {
     'generated voices, noise',
     'F1 of slots, new voices and phrasings',
     'frame/slot_f1',
-    'logistic regression of spectra',
-    'frame/spectrum_slot_f1',
+    'nearest training command, time-warped',
+    'frame/nearest_slot_f1',
   ),
   'emotion': Job(
     'Emotion',

@@ -7,10 +7,8 @@ language model. `mmjax chat --checkpoint WORKDIR` talks to it.
 from typing import Any
 
 from mmjax.data.datasets.stamps import Stamps
-from mmjax.data.datasets.stamps_dialogues import (
-  DialogueTokenizer,
-  StampsDialogues,
-)
+from mmjax.data.datasets.stamps_dialogues import StampsDialogues
+from mmjax.data.datasets.stamps_tasks import StampsTokenizer
 from mmjax.data.transforms import (
   ColorJitter,
   RandomAffine,
@@ -64,7 +62,7 @@ def get_config() -> Config:
     'scores': (answers,),
     'only': 'answer',
     'by': 'kind',
-    'tokenizer': DialogueTokenizer(dialogues=data),
+    'tokenizer': StampsTokenizer(tasks=data),
   }
   return Config(
     data=data,

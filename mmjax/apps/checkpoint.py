@@ -233,11 +233,9 @@ class Checkpoint:
     else:
       there = ', '.join(self.prompts) or 'none to choose from'
       raise InputError(f'{self.name} writes no {language!r}: there is {there}')
-    found = []
-    for start in range(0, len(inputs), self.batch_size):
-      found += self.writes(
-        self, inputs[start : start + self.batch_size], prompt
-      )
+    found, size = [], self.batch_size
+    for start in range(0, len(inputs), size):
+      found += self.writes(self, inputs[start : start + size], prompt)
     return found
 
   def outputs(self, rows: Sequence[Example]) -> Outputs:
@@ -246,10 +244,10 @@ class Checkpoint:
 
   def predict(self, batch: Batch) -> Outputs:
     """What the whole model gives for a batch, as evaluators ask for it."""
-    numbers = {
-      k: x for k, x in batch.items() if k in {*self.keys.values(), 'mask'}
-    }
-    return self._all(self.variables, numbers)
+    kept = {*self.keys.values(), 'mask'}
+    return self._all(
+      self.variables, {k: x for k, x in batch.items() if k in kept}
+    )
 
   def run_on(self, run: Any, rows: Sequence[Example]) -> Any:
     """Runs a program on one row, or on as many as fill a batch."""

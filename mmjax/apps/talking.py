@@ -27,8 +27,10 @@ _USER = '\nUser:'
 
 def of_run(config: Any, model: Any) -> Any:
   """`(checkpoint, options) -> Talker` of a run, None if it does not answer."""
+  if not isinstance(model, Assistant):
+    return None
   chat = getattr(config.data, 'chat', None)
-  if not isinstance(model, Assistant) or not isinstance(chat, ChatTemplate):
+  if not isinstance(chat, ChatTemplate):
     return None
   return functools.partial(_AssistantTalker, chat)
 
@@ -64,12 +66,7 @@ class _AssistantTalker:
   """A run of `Assistant`: reads pictures and sounds between words."""
 
   def __init__(self, chat: ChatTemplate, checkpoint: Any, options: Options):
-    new = options.max_new_tokens or chat.length // 4
-    if not 0 < new < chat.length:
-      raise InputError(
-        f'max_new_tokens {new} is not in 1 to {chat.length - 1}: with the '
-        f'question the model takes {chat.length}'
-      )
+    new = _longest(options, chat.length // 4, of=chat.length)
     self._chat = dataclasses.replace(chat, length=chat.length - new)
     self._checkpoint, self._options = checkpoint, options
     said = {'eos_token_id': chat.end, 'pad_token_id': chat.pad}
@@ -129,12 +126,7 @@ class _LanguageTalker:
   def __init__(self, loaded: Any, options: Options):
     self._loaded, self._options = loaded, options
     length = loaded.preprocess.text.length
-    self._new = options.max_new_tokens or min(_NEW, length // 2)
-    if not 0 < self._new < length:
-      raise InputError(
-        f'max_new_tokens {self._new} is not in 1 to {length - 1}: with the '
-        f'question the model takes {length}'
-      )
+    self._new = _longest(options, min(_NEW, length // 2), of=length)
     self._room = length - self._new
     self._template = chat_template(loaded.source)
 
@@ -180,6 +172,17 @@ class _LanguageTalker:
     names = {'user': 'User: ', 'assistant': 'Assistant: ', SYSTEM: ''}
     lines = [names[one['role']] + one['content'] for one in messages]
     return '\n'.join([*lines, 'Assistant:'])
+
+
+def _longest(options: Options, usual: int, *, of: int) -> int:
+  """Ids of an answer at most, among those that a model takes."""
+  new = options.max_new_tokens or usual
+  if not 0 < new < of:
+    raise InputError(
+      f'max_new_tokens {new} is not in 1 to {of - 1}: with the question the '
+      f'model takes {of}'
+    )
+  return new
 
 
 def _flat(message: Message) -> dict[str, str]:

@@ -53,8 +53,8 @@ class Frames:
   """Layouts of the split; baselines are for the first one."""
   audio: str = 'audio'
   """Batch key of the sounds."""
-  fit_on: int = 2048
-  """Training commands that baselines see."""
+  fit_on: int = 8192
+  """Training commands that baselines see, at most."""
   timed: int = 50
   """Commands whose time is taken, one after the other."""
   name: str = 'frame'
@@ -91,7 +91,7 @@ class Frames:
     for name, said in frame_baselines.baselines(known, asked.heard).items():
       found[f'{name}_'] = said, asked.heard.meant
     for other in others:
-      run = self._run(predict, batches(other), spectra=False)
+      run = self._run(predict, batches(other), fitted=False)
       found[f'{other.replace(":", "_")}_'] = run.said, run.heard.meant
     numbers = {
       f'{self.name}/{prefix}{key}': value
@@ -126,12 +126,12 @@ class Frames:
     batches: Any,
     *,
     most: int | None = None,
-    spectra: bool = True,
+    fitted: bool = True,
   ) -> _Run:
     keys = self.intent, *self.slots
     said: list[dict[str, np.ndarray]] = []
     meant: list[dict[str, np.ndarray]] = []
-    features, texts, shown = [], [], []
+    mels, texts, shown = [], [], []
     for batch in batches:
       real = rows.real(batch)
       meant.append({key: rows.column(batch, key)[real] for key in keys})
@@ -143,18 +143,17 @@ class Frames:
         })  # fmt: skip
       sounds = rows.column(batch, self.audio)[real]
       masks = rows.host(batch['mask'][self.audio])[real]
-      if spectra:
+      if fitted:
         both = zip(sounds, masks, strict=True)
-        features += [frame_baselines.spectrum(*one) for one in both]
+        mels += [frame_baselines.log_mel(*one) for one in both]
       texts += self._texts(batch, real)
       for sound, mask in zip(sounds, masks, strict=True):
         if len(shown) < _SHOWN:
           shown.append(sound[mask])
       if most is not None and len(texts) >= most:
         break
-    return _Run(
-      Heard(np.array(features), texts, _joined(meant)), _joined(said), shown
-    )
+    heard = Heard(mels, texts, _joined(meant))
+    return _Run(heard, _joined(said), shown)
 
   def _texts(self, batch: Any, real: np.ndarray) -> list[str]:
     ids = rows.column(batch, 'text')[real]

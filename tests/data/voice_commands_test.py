@@ -24,10 +24,18 @@ def data(tmp_path_factory):
 
 
 def test_splits_share_no_voice_and_no_phrasing():
+  def said(intent, split):
+    # Two phrasings may be one where no room is named.
+    return {
+      text.replace('{where}', where)
+      for text in getattr(intent, split)
+      for where in ('', ' in the {room}')
+    }
+
   for one, other in (SPLITS[:2], SPLITS[1:], SPLITS[::2]):
     assert not {*SPEAKERS[one]} & {*SPEAKERS[other]}
     for intent in phrases.INTENTS.values():
-      assert not {*getattr(intent, one)} & {*getattr(intent, other)}
+      assert not said(intent, one) & said(intent, other)
 
 
 def test_held_out_phrasings_have_no_new_word():

@@ -25,7 +25,7 @@ SPEAKERS = {
     'm1', 'm2', 'm4', 'm5', 'm6', 'm7', 'f1', 'f2', 'f3', 'f5', 'Alex',
     'Andrea', 'Annie', 'Denis', 'Lee', 'linda', 'Mike', 'steph',
   ),
-  'validation': ('m8', 'belinda'),
+  'validation': ('m8', 'shelby'),
   'test': ('m3', 'f4', 'Andy', 'anika'),
 }  # fmt: skip
 VIEWS = ('default', 'clean', 'noise', 'known_phrasings', 'known_voices')

@@ -178,6 +178,16 @@ class Stamps:
       if splits.is_in(split, stamp.name, train_on=self.train_on)
     ]
 
+  def located(self, split: str) -> list[tuple[Example, Stamp]]:
+    """The stamps of a split, each behind the arguments of `read_stamp` that
+    give it: `directory`, `split` and `index`."""
+    directory = self.prepared()
+    place = {'directory': directory, 'split': _cached(split)}
+    return [
+      ({**place, 'index': index}, stamp)
+      for index, stamp in self._stamps(directory, split)
+    ]
+
   def prepare(
     self, example: Example, rng: np.random.Generator | None
   ) -> Example:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Bool, Float32, Int, Int16
+from jaxtyping import Bool, Float32, Int16
 
 from mmjax.data import audio, espeak, splits, spoken, subwords
 from mmjax.data.chat import ChatTemplate
@@ -107,7 +107,7 @@ class StampsDialogues:
       InputError: the vocabulary cannot be kept.
     """
     texts = list(PHRASES)
-    for _, stamp in self._stamps('train'):
+    for _, stamp in self.stamps.located('train'):
       if splits.split_of(stamp.name) == 'train':
         texts += dict.fromkeys(turn.answer for turn in turns_of(stamp))
     file = subwords.learn_once(
@@ -147,7 +147,7 @@ class StampsDialogues:
       option='--data.stamps.cache',
     )
     draws = split == 'train' and view == 'default'
-    stamps = self._stamps('train' if view == 'seen' else split)
+    stamps = self.stamps.located('train' if view == 'seen' else split)
     rows = []
     for place, stamp in stamps[:: 8 if view == 'seen' else 1]:
       row = {**place, 'chat': self.chat, 'said': said}
@@ -162,7 +162,7 @@ class StampsDialogues:
     """Kind and answer of every question about the stamps of a split."""
     return [
       (turn.kind, turn.answer)
-      for _, stamp in self._stamps(split)
+      for _, stamp in self.stamps.located(split)
       for turn in turns_of(stamp)
     ]
 
@@ -223,17 +223,6 @@ class StampsDialogues:
     rows = [audio.to_length(x, length) for x in [*sounds, *silence]]
     return np.stack([x for x, _ in rows]), np.stack([m for _, m in rows])
 
-  def _stamps(self, split: str) -> list[tuple[Example, Stamp]]:
-    """Where each stamp of a split is kept, and itself."""
-    directory = self.stamps.prepared()
-    cached = 'test' if split == 'test' else 'train'
-    stamps = stamps_cache.read_split(directory, cached)
-    return [
-      ({'directory': directory, 'split': cached, 'index': index}, stamp)
-      for index, stamp in enumerate(stamps)
-      if splits.is_in(split, stamp.name, train_on=self.stamps.train_on)
-    ]
-
 
 def _sounds(
   question: Question, stamp: Stamp, said: str
@@ -263,15 +252,3 @@ def _last(answer: Bool[np.ndarray, ' t']) -> Bool[np.ndarray, ' t']:
   """Of the ids of all answers those of the last."""
   ends = np.flatnonzero(np.diff(answer.astype(int), prepend=0) == 1)
   return answer & (np.arange(answer.size) >= ends[-1])
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class DialogueTokenizer:
-  """Decodes what is written; nothing is read or learned before it is asked."""
-
-  dialogues: StampsDialogues = StampsDialogues()
-  """The data set."""
-
-  def decode(self, ids: Int[np.ndarray, ' t']) -> str:
-    """Text up to the first end token."""
-    return self.dialogues.tokenizer.decode(ids)

@@ -12,7 +12,6 @@ from mmjax.data import audio, splits, subwords
 from mmjax.data.dataset import SPLITS, Example, check_name
 from mmjax.data.datasets import stamps_cache
 from mmjax.data.datasets.stamps import Stamps
-from mmjax.data.datasets.stamps_cache import Stamp
 from mmjax.data.datasets.stamps_items import Captions, Item, Task
 from mmjax.data.sources.records import Records
 from mmjax.data.subwords import Subwords
@@ -88,7 +87,7 @@ class StampsTasks:
       return ByteTokenizer(length=self.text_length)
     # Each text once, or each would count as often as there are pairs with it.
     texts = []
-    for _, stamp in self._stamps('train'):
+    for _, stamp in self.stamps.located('train'):
       if splits.split_of(stamp.name) == 'train':
         items = self.task.training(stamp)
         parts = (part for i in items for part in (i.source, i.prompt, i.answer))
@@ -111,7 +110,7 @@ class StampsTasks:
     check_name('split of stamps', split, SPLITS)
     check_name('view of stamps', view, VIEWS)
     draws = split == 'train' and view == 'default'
-    stamps = self._stamps('train' if view == 'seen' else split)
+    stamps = self.stamps.located('train' if view == 'seen' else split)
     rows = []
     for row, stamp in stamps[:: 8 if view == 'seen' else 1]:
       row['tokenizer'] = self.tokenizer
@@ -166,24 +165,13 @@ class StampsTasks:
       'kind': np.int32(kinds.index(item.kind) if item.kind in kinds else -1),
     }
 
-  def _stamps(self, split: str) -> list[tuple[Example, Stamp]]:
-    """Where each stamp of a split is kept, and itself."""
-    directory = self.stamps.prepared()
-    cached = 'test' if split == 'test' else 'train'
-    stamps = stamps_cache.read_split(directory, cached)
-    return [
-      ({'directory': directory, 'split': cached, 'index': index}, stamp)
-      for index, stamp in enumerate(stamps)
-      if splits.is_in(split, stamp.name, train_on=self.stamps.train_on)
-    ]
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StampsTokenizer:
   """Decodes what is written; nothing is read or learned before it is asked."""
 
-  tasks: StampsTasks = StampsTasks()
-  """The data set."""
+  tasks: Any = StampsTasks()
+  """The data set: StampsTasks or StampsDialogues."""
 
   def decode(self, ids: Int[np.ndarray, ' t']) -> str:
     """Text up to the first end token."""
