@@ -111,6 +111,14 @@ JOBS = {
     'nearest training command, time-warped',
     'frame/nearest_slot_f1',
   ),
+  'emotion': Job(
+    'Emotion',
+    'generated voices and words, drawn faces',
+    'macro F1 of 5 emotions',
+    'emotion/macro_f1',
+    'logistic regression of prosody, words and colours',
+    'emotion/linear_macro_f1',
+  ),
 }
 
 

@@ -31,7 +31,11 @@ FILE = ROOT / 'tests' / 'budgets.json'
 WITHOUT = ('clip_finetune', 'folder', 'manifest')
 # What is generated at first and kept; a little of it has the same shapes.
 FEW = ('--data.sentences', '8', '--data.evaluated', '8')
-OPTIONS = {'talking': FEW, 'talking_speech': FEW}
+OPTIONS = {
+  'talking': FEW,
+  'talking_speech': FEW,
+  'emotion': ('--data.people', '8', '--data.evaluated', '8'),
+}
 # In percent. Parameters are exact; the others may round with a new release.
 TOLERANCE = {'parameters': 0.0, 'flops': 2.0, 'temporaries': 2.0}
 # The compiler plans memory before it writes machine code, which takes most of

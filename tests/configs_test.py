@@ -9,6 +9,8 @@ from benchmarks import budgets
 from mmjax.data import pipeline
 from mmjax.evaluators.binary import Binary
 from mmjax.evaluators.commonest import Commonest
+from mmjax.evaluators.emotion_baselines import MODALITIES
+from mmjax.evaluators.emotions import Emotions
 from mmjax.evaluators.forecast import Forecast
 from mmjax.evaluators.frames import Frames
 from mmjax.evaluators.generation import Generation
@@ -29,6 +31,7 @@ ON_DATA = (
   'detection',
   'emoji',
   'emoji_flow',
+  'emotion',
   'fashion',
   'fashion_flow',
   'motions',
@@ -129,6 +132,12 @@ def test_config_traces_and_has_its_size(name):
         classes = outputs['logits'][key].shape[-1]
         assert classes == len(config.data.classes[key])
         assert batch[key].shape == (8,)
+    elif isinstance(evaluator, Emotions):
+      classes = outputs['logits'][evaluator.head].shape[-1]
+      assert classes == len(config.data.classes['label'])
+      assert batch['shown'].shape == (8, len(MODALITIES))
+      assert {*MODALITIES} == set(batch['mask'])
+      assert config.data.source('validation', evaluator.views[-1])
     elif isinstance(evaluator, (Forecast, Path)):
       change = outputs['logits'][evaluator.head]
       assert change.shape == batch['change'].shape

@@ -29,12 +29,16 @@ class Request(NamedTuple):
     voice: a name such as `en-us`, or with a variant `en-us+f2`.
     words_a_minute: how fast, 80 to 450.
     pitch: of the voice, 0 to 100.
+    pitch_range: how much the pitch moves, 0 to 100; 0 is monotonous.
+    volume: 0 to 200.
   """
 
   text: str
   voice: str = 'en-us'
   words_a_minute: int = 175
   pitch: int = 50
+  pitch_range: int = 50
+  volume: int = 100
 
 
 class Phoneme(NamedTuple):

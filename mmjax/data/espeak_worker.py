@@ -12,7 +12,7 @@ from typing import Any
 # Numbers of the library's header, speak_lib.h.
 _SYNCHRONOUS = 2
 _PHONEME_EVENTS, _PHONEME_IPA, _DONT_EXIT = 1, 2, 0x8000
-_RATE, _PITCH = 1, 3
+_RATE, _VOLUME, _PITCH, _RANGE = 1, 2, 3, 4
 _END, _WORD, _PHONEME = 0, 1, 7
 _UTF8, _CHARACTERS = 1, 1
 
@@ -83,7 +83,9 @@ def _speak(library: Any, request: dict[str, Any]) -> tuple[dict, bytes]:
   if library.espeak_SetVoiceByName(request['voice'].encode()):
     sys.exit(f'espeak-ng has no voice {request["voice"]!r}')
   library.espeak_SetParameter(_RATE, request['words_a_minute'], 0)
+  library.espeak_SetParameter(_VOLUME, request['volume'], 0)
   library.espeak_SetParameter(_PITCH, request['pitch'], 0)
+  library.espeak_SetParameter(_RANGE, request['pitch_range'], 0)
   callback = _Callback(hear)
   library.espeak_SetSynthCallback(callback)
   data = request['text'].encode()

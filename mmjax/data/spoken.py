@@ -75,7 +75,7 @@ def prepare(
     InputError: the synthesiser is not installed, or the cache cannot be
       written.
   """
-  told = json.dumps([_FORMAT, requests])
+  told = json.dumps([_FORMAT, [_name(request) for request in requests]])
   digest = hashlib.sha256(told.encode()).hexdigest()[:16]
   folder = Path(cache).expanduser() / kind / digest
   if folder.exists():
@@ -104,6 +104,12 @@ def read(folder: str, index: int) -> Said:
   start = whole.ends[index - 1] if index else 0
   samples = np.array(whole.samples[start : whole.ends[index]])
   return Said(samples, whole.phonemes[index], whole.words[index])
+
+
+def _name(request: Request) -> Sequence[str | int]:
+  """What tells a request from others; voices that are kept keep theirs."""
+  usual = Request(*request[:4])
+  return request[:4] if request == usual else request
 
 
 def _write(requests: Sequence[Request], folder: Path) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy import special
-from sklearn import metrics
 
 from mmjax.evaluators import figures, heads, rows
 from mmjax.metrics import Evaluation
@@ -119,6 +118,8 @@ def score(
   if not broken.any():
     loss = float(np.logaddexp(0, np.where(target == 1, -logit, logit)).mean())
     if 0 < true < target.size:
+      from sklearn import metrics
+
       auc = float(metrics.roc_auc_score(target, logit))
   values = (
     float((yes == (target == 1)).mean()),

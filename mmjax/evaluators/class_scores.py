@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn import metrics
 
 from mmjax.evaluators import heads, rows
 from mmjax.metrics import Evaluation
@@ -85,6 +84,8 @@ class ClassScores:
     broken: Any = ~np.isfinite(logits).all(axis=1)
     said = np.where(broken, len(names), logits.argmax(axis=1))
     occurs = np.unique(target)
+    from sklearn import metrics
+
     score: Any = metrics.precision_recall_fscore_support
     scores = score(target, said, labels=occurs, zero_division=0.0)
     precision, recall, f1, count = scores

@@ -8,11 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Int
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont
-from matplotlib.ft2font import FT2Font
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from mmjax.data import mel
 
@@ -188,11 +183,18 @@ def drawable(text: str) -> str:
 @functools.cache
 def _characters() -> frozenset[int]:
   """Code points in the font that matplotlib draws with."""
+  from matplotlib.font_manager import FontProperties, findfont
+  from matplotlib.ft2font import FT2Font
+
   return frozenset(FT2Font(findfont(FontProperties())).get_charmap())
 
 
-def blank(width: float, height: float) -> Figure:
-  """An empty figure of so many inches."""
+def blank(width: float, height: float) -> Any:
+  """An empty figure of so many inches, of matplotlib."""
+  # Here, because it takes long, and a run draws at its end.
+  from matplotlib.figure import Figure
+  from matplotlib.layout_engine import ConstrainedLayoutEngine
+
   return Figure(
     figsize=(width, height),
     dpi=DPI,
@@ -201,14 +203,14 @@ def blank(width: float, height: float) -> Figure:
   )
 
 
-def finish(figure: Figure, path: Path, *, title: str) -> None:
+def finish(figure: Any, path: Path, *, title: str) -> None:
   """Sets the title and writes the PNG."""
   lines = [drawable(line) for line in title.split('\n')]
   figure.suptitle('\n'.join(lines), fontsize=12, color=INK, parse_math=False)
   figure.savefig(path, format='png')
 
 
-def _draw_cell(axes: Axes, cell: Cell) -> None:
+def _draw_cell(axes: Any, cell: Cell) -> None:
   axes.set_xticks([])
   axes.set_yticks([])
   if cell.modality == 'image':

@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy import stats
 
 LEVEL = 0.95
 _DRAWS = 2000
@@ -34,6 +33,9 @@ def of_mean(
     values: of independent examples; NaN for both bounds if there are none.
     level: probability.
   """
+  # Here, because it takes long, and a run asks at its end.
+  from scipy import stats
+
   values = np.asarray(values, float)
   if not values.size or not np.isfinite(values).all():
     return Interval(float('nan'), float('nan'))

@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from sklearn import metrics
 
 from mmjax.evaluators import heads, rows
 from mmjax.metrics import Evaluation
@@ -86,6 +85,8 @@ class MultiLabel:
 
 
 def _numbers(given: np.ndarray, target: np.ndarray) -> dict[str, float]:
+  from sklearn import metrics
+
   known = target >= 0
   truth, called = target > 0.5, given > 0
   f1, precision = [], []

@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from sklearn import metrics
 
 from mmjax.evaluators import heads, rows
 from mmjax.metrics import Evaluation
@@ -84,6 +83,8 @@ class Ordinal:
 
 
 def _kappa(rank, target, ranks: int) -> float:
+  from sklearn import metrics
+
   if (rank == rank[0]).all() and (target == rank[0]).all():
     return float('nan')  # One rank alone: chance agrees as well.
   return float(

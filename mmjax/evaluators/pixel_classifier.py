@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 from scipy import ndimage
-from sklearn import exceptions, linear_model, pipeline, preprocessing
 
 _WINDOWS = (5, 15)
 _SEED = 0
@@ -45,6 +44,8 @@ def fit(
   Returns:
     What has `predict`, as in scikit-learn.
   """
+  from sklearn import exceptions, linear_model, pipeline, preprocessing
+
   rng = np.random.default_rng(_SEED)
   x, y = [], []
   for image, target in pictures:

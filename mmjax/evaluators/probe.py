@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from sklearn import linear_model, neighbors, pipeline, preprocessing
 
 from mmjax.evaluators import intervals, rows
 from mmjax.evaluators.features import Features, collect
@@ -113,6 +112,8 @@ class Probe:
   def _linear(self, known: Features, asked: Features) -> np.ndarray:
     if np.ptp(known.target) == 0:
       return asked.target == known.target[0]
+    from sklearn import linear_model, pipeline, preprocessing
+
     model = pipeline.make_pipeline(
       preprocessing.StandardScaler(),
       linear_model.LogisticRegression(C=self.regularization, max_iter=1000),
@@ -121,6 +122,8 @@ class Probe:
     return model.predict(asked.x) == asked.target
 
   def _nearest(self, known: Features, asked: Features) -> np.ndarray:
+    from sklearn import neighbors, pipeline, preprocessing
+
     # Cosine similarity is 1 - half the squared distance of unit vectors.
     def vote(distances: np.ndarray) -> np.ndarray:
       return np.exp((1 - distances**2 / 2) / self.temperature)

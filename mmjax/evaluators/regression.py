@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from sklearn import metrics
 
 from mmjax.evaluators import heads, rows
 from mmjax.metrics import Evaluation
@@ -80,6 +79,8 @@ class Regression:
 
 
 def _scores(given, target) -> tuple[float, float, float]:
+  from sklearn import metrics
+
   if not given.size or not np.isfinite(given).all():
     return float('nan'), float('nan'), float('nan')
   r2 = metrics.r2_score(target, given) if given.size > 1 else float('nan')

@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, UInt8
-from matplotlib.axes import Axes
-from matplotlib.patches import Rectangle
 
 from mmjax.evaluators import figures
 
@@ -69,7 +67,7 @@ def _short(words: str) -> str:
   return words[: _LETTERS - 1] + '…' if cut else words
 
 
-def _picture(axes: Axes, pixels: np.ndarray, x: float, y: int) -> None:
+def _picture(axes: Any, pixels: np.ndarray, x: float, y: int) -> None:
   pixels = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
   axes.imshow(
     pixels,
@@ -81,7 +79,9 @@ def _picture(axes: Axes, pixels: np.ndarray, x: float, y: int) -> None:
   )
 
 
-def _frame(axes: Axes, x: float, y: int) -> None:
+def _frame(axes: Any, x: float, y: int) -> None:
+  from matplotlib.patches import Rectangle
+
   corner = (x - 0.47, y - 0.47)
   axes.add_patch(
     Rectangle(corner, 0.94, 0.94, fill=False, color=figures.RED, linewidth=2)

@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import matplotlib
 import numpy as np
 from jaxtyping import Int, UInt8
-from matplotlib.patches import Patch
 
 from mmjax.evaluators import figures
 
@@ -39,6 +37,9 @@ def segments(
     names: of the classes; the first is the background.
     title: of the figure.
   """
+  import matplotlib
+  from matplotlib.patches import Patch
+
   lines = ['picture', 'truth', 'model']
   if rows[0].colors is not None:
     lines.append('by colour')

@@ -1,9 +1,11 @@
 """A run from its config to its report: started, gone on with, or scored."""
 
+import contextlib
 import json
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent import futures
 from pathlib import Path
 
 import jax
@@ -56,7 +58,8 @@ def train(
     workdir.mkdir(parents=True, exist_ok=True)
     _write_config(config, workdir, source=source, argv=argv)
     with Checkpoints(workdir / 'checkpoints', config.checkpoint) as checkpoints:
-      state, step, guard = _start(program, checkpoints, warm)
+      with _compiled(program, config, checkpoints):
+        state, step, guard = _start(program, checkpoints, warm)
       say(
         f'{program.parameters:,} parameters on {jax.device_count()} '
         f'{jax.default_backend()} device(s); step {step} of {config.steps}'
@@ -122,6 +125,27 @@ def score(
     with tempfile.TemporaryDirectory() as folder:
       draw_figures(Path(folder), found.figures)
   return {'step': step, **results}
+
+
+@contextlib.contextmanager
+def _compiled(
+  program: Program, config: Config, checkpoints: Checkpoints
+) -> Iterator[None]:
+  """Compiles the step while the first state is made; at the end it is done.
+
+  Both take seconds, which JAX spends outside of Python. It keeps the program,
+  and a step finds it there.
+  """
+  # Several processes compile in turns as they would without.
+  ended = (checkpoints.latest() or 0) >= config.steps
+  if ended or jax.process_count() > 1:
+    yield
+    return
+  lowered = program.lower()
+  with futures.ThreadPoolExecutor(1) as pool:
+    step = pool.submit(lowered.compile)
+    yield
+    step.result()
 
 
 def _start(

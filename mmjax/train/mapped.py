@@ -78,8 +78,12 @@ def map_over_devices(step: Any, key: PRNGKeyArray, mesh: Mesh) -> Mapped:
   def lower(state, batch):
     # `pmap` takes arrays of what this process maps over.
     count = mesh.size // jax.process_count()
+    # Those of devices that are here: as they are called, to be found again.
+    sharding = own if len(here) == count else None
     copies, rows = jax.tree.map(
-      lambda x: jax.ShapeDtypeStruct((count, *x.shape), x.dtype),
+      lambda x: jax.ShapeDtypeStruct(
+        (count, *x.shape), x.dtype, sharding=sharding
+      ),
       (state, jax.tree.map(lambda x: _rows(x, mesh.size), batch)),
     )
     return mapped.lower(copies, rows, key)

@@ -100,7 +100,7 @@ class LateMetrics:
   ):
     """Writes to `logs`, with the learning rate that `rate` gives."""
     self._logs, self._meter, self._times = logs, meter, times
-    self._rate = rate
+    self._rate = jax.jit(rate)  # many operations, each compiled by itself
     self._kept: tuple[int, Mapping[str, Ratio]] | None = None
 
   def keep(self, step: int, metrics: Mapping[str, Ratio]) -> None:

@@ -49,6 +49,9 @@ def make(*, size=4, bad=-1, before=lambda step: None):
 
   compiled = jax.jit(step, out_shardings=whole)
 
+  number = jax.ShapeDtypeStruct((8,), jnp.int32)
+  rows = {'label': number, 'index': number}
+
   def before_and_step(state, batch):
     before(int(state.step) + 1)
     return compiled(state, batch)
@@ -64,7 +67,7 @@ def make(*, size=4, bad=-1, before=lambda step: None):
     whole=lambda state: state,
     place=lambda batch: place(batch, mesh),
     step=before_and_step,
-    lower=lambda: compiled.lower(jax.eval_shape(start), {}),
+    lower=lambda: compiled.lower(jax.eval_shape(start), rows),
     predict=lambda state, batch: {},
     parameters=size,
     flops=1000,

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
+from jaxtyping import UInt8
 
 from mmjax.data import images, splits
 from mmjax.data.dataset import SPLITS, Example, check_name
@@ -83,6 +84,15 @@ class Emoji:
     """
     _find(self.root)
 
+  def files(self) -> Mapping[str, str]:
+    """Short name of an emoji -> its picture, in all splits.
+
+    Raises:
+      InputError: the list is not there, or cannot be read.
+    """
+    examples = _read(_find(self.root))
+    return {example['short_name']: example['file'] for example in examples}
+
   def source(self, split: str, view: str = 'default') -> Sequence[Example]:
     """Names and files of a split.
 
@@ -109,7 +119,7 @@ class Emoji:
     Raises:
       RecordError: the picture is missing or damaged.
     """
-    image = _decode(example['file'])
+    image = decode(example['file'])
     if rng is not None:
       for transform in self.augment:
         image = transform(image, rng)
@@ -144,6 +154,7 @@ def _read(file: str) -> Sequence[Example]:
           entry['name'] or entry['short_name'].replace('_', ' ')
         ).lower(),
         'category': entry['category'],
+        'short_name': entry['short_name'],
         'file': os.path.join(pictures, entry['image']),
       }
       for entry in entries
@@ -158,7 +169,12 @@ def _read(file: str) -> Sequence[Example]:
 
 
 @functools.lru_cache(maxsize=4096)
-def _decode(file: str) -> np.ndarray:
+def decode(file: str) -> UInt8[np.ndarray, 'h w 3']:
+  """A square picture on white; all that were decoded are kept.
+
+  Raises:
+    RecordError: it is missing or damaged, or no square.
+  """
   image = images.decode(file)
   if image.shape[0] != image.shape[1]:
     raise RecordError(

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from array_record.python import array_record_data_source
-from tensorflow_datasets.proto import tf_example_pb2
 
 from mmjax.data.errors import RecordError
 from mmjax.data.sources.manifest import name_of
@@ -28,8 +27,6 @@ from mmjax.data.sources.storage import Storage, clean, one_line
 from mmjax.types import InputError
 
 INFO = 'dataset_info.json'
-# pyright does not see what protobuf makes.
-_EXAMPLE: Any = tf_example_pb2.Example  # pyright: ignore[reportAttributeAccessIssue]
 _RATE = 16_000  # of sounds whose rate is not told
 
 
@@ -81,7 +78,7 @@ class Prepared:
     file, place = self._place(row)
     try:
       data = self._reader[row]
-      example = _EXAMPLE.FromString(data)
+      example = _message().FromString(data)
       cells = {
         name: self._cell(name, example.features.feature)
         for name in self._columns.all()
@@ -152,6 +149,16 @@ class Prepared:
       known = range(len(self.classes))
       value = self.classes[value] if value in known else None  # -1: unknown
     return value
+
+
+@functools.cache
+def _message() -> Any:
+  """What a record is, for protobuf."""
+  # Here, because it takes long, and few runs read such files.
+  from tensorflow_datasets.proto import tf_example_pb2
+
+  # pyright does not see what protobuf makes.
+  return tf_example_pb2.Example  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def _int_samples(values: Any, kind: Mapping[str, Any]) -> np.ndarray:
