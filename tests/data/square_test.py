@@ -19,7 +19,7 @@ SPLITS = ('train', 'validation', 'test')
 @pytest.fixture(scope='module')
 def data(tmp_path_factory):
   folder = tmp_path_factory.mktemp('squares')
-  for number in range(80):
+  for number in range(160):
     category = tuple(questions.NOUNS)[number % 4]
     make_stamp(folder / 'stamps', f'{category}/{number}', number)
   found = Square(
@@ -27,7 +27,7 @@ def data(tmp_path_factory):
     cache=str(folder / 'cache'),
     image_size=64,
     speakers={split: SPEAKERS[split][:1] for split in SPLITS},
-    examples={'train': 12, 'validation': 12, 'test': 60},
+    examples={'train': 12, 'validation': 12, 'test': 120},
     augment=(ColorJitter(hue=0.5),),
     augment_sound=(RandomSpeed(factors=(0.7, 0.8)),),
   )

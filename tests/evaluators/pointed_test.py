@@ -47,11 +47,11 @@ def test_scores_by_hand():
 def test_blobs_are_what_differs_from_its_row():
   image = np.zeros((SIZE, SIZE, 3), np.uint8)
   image[:20], image[20:] = 230, 90
-  image[30:40, 10:30] = COLORS[0]
-  image[10:50, 40:60] = COLORS[1]
+  image[30:40, 10:20] = COLORS[0]
+  image[10:50, 45:60] = COLORS[1]
   image[5, 5] = 0
   found = rules.blobs(image) * SIZE
-  np.testing.assert_allclose(found, [[40, 10, 60, 50], [10, 30, 30, 40]])
+  np.testing.assert_allclose(found, [[45, 10, 60, 50], [10, 30, 20, 40]])
   assert rules.blobs(image[:5]).shape == (0, 4)
 
 
@@ -63,9 +63,9 @@ def square(rng, meaning):
   pose = world.draw_pose(rng)
   for i, kind in enumerate(kinds):
     left, bottom = (2, 22, 42)[i], int(rng.permutation([36, 44, 52])[i])
-    image[bottom - 12 : bottom, left : left + 16] = COLORS[kind]
-    boxes[i] = np.array([left, bottom - 12, left + 16, bottom]) / SIZE
-    foot = np.array([(left + 8) / SIZE, bottom / SIZE])
+    image[bottom - 12 : bottom, left : left + 8] = COLORS[kind]
+    boxes[i] = np.array([left, bottom - 12, left + 8, bottom]) / SIZE
+    foot = np.array([(left + 4) / SIZE, bottom / SIZE])
     places[i] = world.to_ground(foot)
   east_north = world.to_world(places, pose)
   names = [tuple(questions.NOUNS)[k] for k in kinds]
@@ -76,7 +76,7 @@ def square(rng, meaning):
   text = questions.phrasings(questions.MEANINGS[meaning], 'train')[0][0]
   ids, ids_mask = WORDS(text)
   # Each question is a tone of its own.
-  sound = np.sin(np.arange(4000) * 0.1 * (meaning + 1)).astype(np.float32)
+  sound = np.sin(np.arange(8000) * 0.1 * (meaning + 1)).astype(np.float32)
   return {
     'image': image,
     'position': np.array([reading] * 2, np.float32),
@@ -84,7 +84,7 @@ def square(rng, meaning):
     'text': ids,
     'mask': {
       'image': np.True_, 'position': np.ones(2, bool),
-      'audio': np.ones(4000, bool), 'text': ids_mask,
+      'audio': np.ones(8000, bool), 'text': ids_mask,
     },
     'things': np.array([*kinds, -1, -1]),
     'boxes': boxes,
