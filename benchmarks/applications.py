@@ -119,6 +119,14 @@ JOBS = {
     'logistic regression of prosody, words and colours',
     'emotion/linear_macro_f1',
   ),
+  'augmented_reality': Job(
+    'Augmented reality',
+    'real stamps, generated squares and voices',
+    'right thing and box of all questions',
+    'pointing/right',
+    'blobs and the rules of the world, asked by ear',
+    'pointing/rules_right',
+  ),
 }
 
 

@@ -15,6 +15,7 @@ from mmjax.evaluators.forecast import Forecast
 from mmjax.evaluators.frames import Frames
 from mmjax.evaluators.generation import Generation
 from mmjax.evaluators.path import Path
+from mmjax.evaluators.pointing import Pointing
 from mmjax.evaluators.recommendation import Recommendation
 from mmjax.evaluators.samples import Samples
 from mmjax.evaluators.screening import Screening
@@ -28,6 +29,7 @@ BUDGETS = budgets.read()
 # first, which takes a minute or two.
 ON_DATA = (
   'assistant',
+  'augmented_reality',
   'detection',
   'emoji',
   'emoji_flow',
@@ -71,8 +73,8 @@ COMPILED = (
 )
 ENCODERS = {
   'AudioSpectrogramTransformer', 'BagOfVectors', 'ConvNet',
-  'ConvolutionalEncoder', 'Recurrent', 'SensorTransformer', 'TabularEncoder',
-  'TextTransformer', 'UNet', 'VideoTransformer', 'ViT', 'WaveformConvNet',
+  'ConvolutionalEncoder', 'MeanReading', 'Recurrent', 'SensorTransformer',
+  'TabularEncoder', 'TextTransformer', 'UNet', 'VideoTransformer', 'ViT', 'WaveformConvNet',
 }  # fmt: skip
 
 
@@ -141,6 +143,14 @@ def test_config_traces_and_has_its_size(name):
     elif isinstance(evaluator, (Forecast, Path)):
       change = outputs['logits'][evaluator.head]
       assert change.shape == batch['change'].shape
+    elif isinstance(evaluator, Pointing):
+      heads = outputs['logits']
+      count = heads[evaluator.boxes].shape[1]
+      classes = len(config.data.classes[evaluator.things])
+      assert heads[evaluator.which].shape == (8, count + 1)
+      assert heads[evaluator.things].shape == (8, count, classes)
+      assert heads[evaluator.places].shape == (8, count, 2)
+      assert {*evaluator.modalities, 'text'} == set(batch['mask'])
     elif isinstance(evaluator, Recommendation):
       users = outputs['embeddings']['user']
       assert users.shape == outputs['embeddings']['item'].shape

@@ -7,6 +7,7 @@ from mmjax.encoders.convnet import ConvNet
 from mmjax.encoders.convolutional import ConvolutionalEncoder
 from mmjax.encoders.htsat import HTSAT
 from mmjax.encoders.image import ViT
+from mmjax.encoders.readings import MeanReading
 from mmjax.encoders.recurrent import Recurrent
 from mmjax.encoders.resnet import ResNet, resnet18, resnet34, resnet50
 from mmjax.encoders.sensor import SensorTransformer
@@ -25,6 +26,7 @@ __all__ = [
   'BagOfVectors',
   'ConvNet',
   'ConvolutionalEncoder',
+  'MeanReading',
   'Recurrent',
   'ResNet',
   'SensorTransformer',

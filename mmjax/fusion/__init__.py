@@ -16,6 +16,7 @@ from mmjax.fusion.in_step import InStep
 from mmjax.fusion.low_rank import LowRank
 from mmjax.fusion.only import Only
 from mmjax.fusion.perceiver import Perceiver
+from mmjax.fusion.placed import Placed
 from mmjax.fusion.single_stream import SingleStream
 from mmjax.fusion.spatial import Gate, Modulate, Spatial
 from mmjax.fusion.vote import vote
@@ -45,6 +46,7 @@ __all__ = [
   'Modulate',
   'Only',
   'Perceiver',
+  'Placed',
   'ProductOfExperts',
   'SingleStream',
   'Spatial',

@@ -7,6 +7,7 @@ from mmjax.objectives.matching import Matching
 from mmjax.objectives.next_item import NextItem
 from mmjax.objectives.next_token import NextToken
 from mmjax.objectives.ordinal import Ordinal
+from mmjax.objectives.pointing import Pointing
 from mmjax.objectives.regression import Regression
 from mmjax.objectives.regularizers import L1, L2
 from mmjax.objectives.segmentation import Segmentation
@@ -25,6 +26,7 @@ __all__ = [
   'NextItem',
   'NextToken',
   'Ordinal',
+  'Pointing',
   'Regression',
   'Segmentation',
   'Sigmoid',

@@ -36,6 +36,22 @@ def test_is_a_function_of_sound_and_generator(transform):
   assert not silence.any()
 
 
+def test_another_speed_is_another_pitch():
+  rng, x = np.random.default_rng(0), _tone()
+  speed = transforms.RandomSpeed(factors=(0.8, 1.25))
+  lengths = []
+  for _ in range(50):
+    new = speed(x, rng)
+    factor = len(x) / len(new)
+    lengths.append(factor)
+    hertz = np.abs(np.fft.rfft(new)).argmax() * RATE / len(new)
+    assert hertz == pytest.approx(440 * factor, abs=RATE / len(new))
+  assert 0.79 < min(lengths) < 0.85
+  assert 1.15 < max(lengths) < 1.26
+  with pytest.raises(InputError, match='factors 2 1 do not rise'):
+    transforms.RandomSpeed(factors=(2.0, 1.0))
+
+
 def test_gain_is_one_factor_between_both():
   gain = transforms.RandomGain(decibels=(-20.0, -6.0))
   rng, x = np.random.default_rng(0), _tone()

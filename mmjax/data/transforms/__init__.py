@@ -10,6 +10,7 @@ from mmjax.data.transforms.sounds import (
   RandomGain,
   RandomNoise,
   RandomShift,
+  RandomSpeed,
   SoundTransform,
 )
 from mmjax.data.transforms.texts import CleanText
@@ -27,6 +28,7 @@ __all__ = [
   'RandomNoise',
   'RandomResizedCrop',
   'RandomShift',
+  'RandomSpeed',
   'Resize',
   'SoundTransform',
   'Transform',

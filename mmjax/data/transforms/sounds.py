@@ -7,7 +7,7 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float32
 
-from mmjax.data.audio import RATE
+from mmjax.data.audio import RATE, resample
 from mmjax.data.transforms.base import check_rate
 from mmjax.types import InputError
 
@@ -94,6 +94,29 @@ class RandomShift:
         max(-by, 0) : len(x) - max(by, 0)
       ]
     return new
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RandomSpeed:
+  """Plays a sound faster and higher, or slower and lower, as another voice.
+
+  Audio Augmentation for Speech Recognition
+  (https://doi.org/10.21437/Interspeech.2015-711).
+  """
+
+  factors: tuple[float, float] = (0.9, 1.1)
+  """Least and most; at 2 a sound takes half the time."""
+
+  def __post_init__(self):
+    low, high = self.factors
+    if not 0.1 <= low <= high <= 10:
+      raise InputError(f'factors {low:g} {high:g} do not rise from 0.1 to 10')
+
+  def __call__(
+    self, x: Float32[np.ndarray, ' s'], rng: np.random.Generator
+  ) -> Float32[np.ndarray, ' s2']:
+    """The sound, longer or shorter."""
+    return resample(x, round(RATE * rng.uniform(*self.factors)))
 
 
 def _pink(
