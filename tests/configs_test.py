@@ -74,7 +74,8 @@ COMPILED = (
 ENCODERS = {
   'AudioSpectrogramTransformer', 'BagOfVectors', 'ConvNet',
   'ConvolutionalEncoder', 'MeanReading', 'Recurrent', 'SensorTransformer',
-  'TabularEncoder', 'TextTransformer', 'UNet', 'VideoTransformer', 'ViT', 'WaveformConvNet',
+  'TabularEncoder', 'TextTransformer', 'UNet', 'VideoTransformer', 'ViT',
+  'WaveformConvNet',
 }  # fmt: skip
 
 
