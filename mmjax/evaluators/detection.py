@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 from scipy import ndimage
 
 from mmjax.evaluators import box_figures, rows
@@ -139,11 +139,10 @@ def find_blobs(
   image: UInt8[np.ndarray, 'h w c'], *, differs: float, label: int
 ) -> Boxes:
   """Boxes around what differs in colour from the border, largest first."""
-  pixels = image.astype(float)
-  border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-  away = np.linalg.norm(pixels - np.median(border, axis=0), axis=-1) > differs
   # Single pixels are noise.
-  found: Any = ndimage.label(ndimage.binary_opening(away))
+  found: Any = ndimage.label(
+    ndimage.binary_opening(away(image, differs=differs))
+  )
   marked, count = found
   if not count:
     return Boxes(np.zeros((0, 4)), np.zeros(0, int), np.zeros(0))
@@ -157,3 +156,12 @@ def find_blobs(
   )
   order = np.argsort(-area, kind='stable')[:100]
   return Boxes(corners[order], np.full(len(order), label), area[order])
+
+
+def away(
+  image: UInt8[np.ndarray, 'h w c'], *, differs: float
+) -> Bool[np.ndarray, 'h w']:
+  """Which pixels differ so far in colour from the median of the border."""
+  pixels = image.astype(float)
+  border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+  return np.linalg.norm(pixels - np.median(border, axis=0), axis=-1) > differs

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, Int, UInt8
 
 from mmjax.evaluators import box_figures, rows
 from mmjax.evaluators.average_precision import Boxes, ap50_by_class
 from mmjax.evaluators.detection import find_blobs
 from mmjax.evaluators.phrase_baselines import Namer
+from mmjax.evaluators.pointing_scores import ENOUGH, overlap
 from mmjax.metrics import Evaluation
 from mmjax.types import Batch
 
@@ -33,6 +34,9 @@ class OpenDetection:
 
   - `{name}/novel_ap50`: the mean over the phrases that training never heard;
     `{name}/heard_ap50` over the others;
+  - `{name}/novel_named` and `{name}/heard_named`: of the things that any box
+    overlaps by half, how many the surest of such boxes names rightly. Unlike
+    precision, it does not depend on how often something is there;
   - `{name}/any_ap50` and `{name}/blobs_any_ap50`: as if all things were of one
     class;
   - `{name}/shuffled_novel_ap50` and so on: the same boxes and scores with the
@@ -114,6 +118,9 @@ class OpenDetection:
       precision = ap50_by_class(truth, some, classes=len(names))
       numbers[f'{prefix}novel_ap50'] = _mean(precision[~heard])
       numbers[f'{prefix}heard_ap50'] = _mean(precision[heard])
+      classes_there, right = named(truth, some)
+      numbers[f'{prefix}novel_named'] = _mean(right[~heard[classes_there]])
+      numbers[f'{prefix}heard_named'] = _mean(right[heard[classes_there]])
     alike = [one.of_one_class() for one in truth]
     for prefix, some in ('', found['']), ('blobs_', blobs):
       given = [one.of_one_class() for one in some]
@@ -179,6 +186,27 @@ class OpenDetection:
     return _Asked([*images], truth, [one[one >= 0] for one in asked])
 
 
+def named(
+  truth: Sequence[Boxes], said: Sequence[Boxes]
+) -> tuple[Int[np.ndarray, ' n'], Float[np.ndarray, ' n']]:
+  """What each thing is, and whether the surest box upon it says so.
+
+  Returns:
+    Classes of all things, and 1, 0, or NaN where no box overlaps by half.
+  """
+  classes, right = [], []
+  for there, boxes in zip(truth, said, strict=True):
+    for corners, label in zip(there.corners, there.classes, strict=True):
+      same = np.broadcast_to(corners, boxes.corners.shape)
+      upon = overlap(boxes.corners, same) >= ENOUGH
+      surest = np.where(upon, boxes.scores, -np.inf)
+      classes.append(label)
+      right.append(
+        boxes.classes[surest.argmax()] == label if upon.any() else np.nan
+      )
+  return np.array(classes, int), np.array(right, float)
+
+
 def _sides(image: np.ndarray) -> np.ndarray:
   h, w = image.shape[:2]
   return np.array([w, h, w, h])
@@ -193,6 +221,6 @@ def _renamed(boxes: Boxes, old: np.ndarray, new: np.ndarray) -> Boxes:
 
 
 def _mean(precision: np.ndarray) -> float:
-  """Over the classes of which there is anything."""
+  """Over what is not NaN."""
   there = precision[~np.isnan(precision)]
   return float(there.mean()) if len(there) else float('nan')

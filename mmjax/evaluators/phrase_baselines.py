@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Float, Int, UInt8
 from PIL import Image
 from sklearn.ensemble import RandomForestClassifier
 
 from mmjax.evaluators.average_precision import Boxes
+from mmjax.evaluators.detection import away
 
 _SIDE = 10  # of a silhouette
 
@@ -114,13 +115,7 @@ class Namer:
         )
         sides = inside.shape[1] / inside.shape[0], inside.mean()
         silhouettes.append([*np.asarray(small).ravel() / 255, *sides])
-    return np.array(shades).reshape(-1, 6), np.array(silhouettes)
-
-
-def away(
-  image: UInt8[np.ndarray, 'h w c'], *, differs: float
-) -> Bool[np.ndarray, 'h w']:
-  """Which pixels differ in colour from the median of the border."""
-  pixels = image.astype(float)
-  border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-  return np.linalg.norm(pixels - np.median(border, axis=0), axis=-1) > differs
+    return (
+      np.array(shades).reshape(-1, 6),
+      np.array(silhouettes).reshape(len(shades), -1 if shades else 0),
+    )
