@@ -6,7 +6,6 @@ they are, where, and which pixels show them is known from their opacity. Needs
 the Debian package tuxpaint-stamps-default.
 """
 
-import collections
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
@@ -15,7 +14,7 @@ import numpy as np
 from jaxtyping import Bool, Int, UInt8
 from PIL import Image
 
-from mmjax.data import splits, textures
+from mmjax.data import textures
 from mmjax.data.dataset import SPLITS, Example, check_name
 from mmjax.data.datasets import scenes_stamps, stamps, stamps_files
 from mmjax.data.transforms import Transform
@@ -146,14 +145,7 @@ class Scenes:
     file = scenes_stamps.prepare(
       self.root, cache=self.cache, categories=stamps.CATEGORIES
     )
-    drawn = collections.defaultdict(list)
-    for index, name in enumerate(scenes_stamps.read(file).names):
-      if splits.split_of(name) == split:
-        drawn[name.split('/')[0]].append(index)
-    for name in self.categories:
-      if not drawn[name]:
-        raise InputError(f'no stamp of {name!r} falls into the split {split}')
-    choices = tuple(np.array(drawn[name]) for name in self.categories)
+    choices = scenes_stamps.of_split(file, split, categories=self.categories)
     row = {'file': file, 'choices': choices, 'split': SPLITS.index(split)}
     return [{**row, 'row': i} for i in range(self.examples[split])]
 

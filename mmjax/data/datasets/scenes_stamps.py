@@ -1,5 +1,6 @@
 """The stamps that scenes are made of: cut out, small, and cached."""
 
+import collections
 import functools
 import os
 from collections.abc import Sequence
@@ -8,11 +9,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int, UInt8
 
-from mmjax.data import images
+from mmjax.data import images, splits
 from mmjax.data.datasets import stamps_files
 from mmjax.data.sources.cache import made_once
+from mmjax.types import InputError
 
 SIDE = 80  # of the square that each is kept in
 _FORMAT = 1  # of the file: another one for every change
@@ -64,6 +66,24 @@ def read(file: str) -> Cutouts:
       kept['pixels'],
       kept['sizes'],
     )
+
+
+def of_split(
+  file: str, split: str, *, categories: Sequence[str]
+) -> tuple[Int[np.ndarray, ' n'], ...]:
+  """Which cutouts of each category belong to a split, by their MD5.
+
+  Raises:
+    InputError: none of some category does.
+  """
+  drawn = collections.defaultdict(list)
+  for index, name in enumerate(read(file).names):
+    if splits.split_of(name) == split:
+      drawn[name.split('/')[0]].append(index)
+  for name in categories:
+    if not drawn[name]:
+      raise InputError(f'no stamp of {name!r} falls into the split {split}')
+  return tuple(np.array(drawn[name]) for name in categories)
 
 
 def _write(listing: stamps_files.Listing, file: Path) -> None:

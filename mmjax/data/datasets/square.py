@@ -5,7 +5,6 @@ Generated (`square_world.py`), with Tux Paint's stamps for things
 tuxpaint-stamps-default and espeak-ng.
 """
 
-import collections
 import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
@@ -14,7 +13,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float32
 
-from mmjax.data import audio, espeak, splits, spoken
+from mmjax.data import audio, espeak, spoken
 from mmjax.data.dataset import SPLITS, Example, check_name
 from mmjax.data.datasets import (
   scenes_stamps,
@@ -129,13 +128,9 @@ class Square:
     file = scenes_stamps.prepare(
       self.root, cache=self.cache, categories=stamps.CATEGORIES
     )
-    drawn = collections.defaultdict(list)
-    for index, name in enumerate(scenes_stamps.read(file).names):
-      if splits.split_of(name) == split:
-        drawn[name.split('/')[0]].append(index)
-    for name in square_questions.NOUNS:
-      if not drawn[name]:
-        raise InputError(f'no stamp of {name!r} falls into the split {split}')
+    choices = scenes_stamps.of_split(
+      file, split, categories=tuple(square_questions.NOUNS)
+    )
     asked = _asked(split, tuple(self.speakers[split]), self.seed)
     folder = spoken.prepare(
       [one.request for one in asked], cache=self.cache, kind='square'
@@ -147,7 +142,7 @@ class Square:
     row = {
       'file': file,
       'folder': folder,
-      'choices': [np.array(drawn[n]) for n in square_questions.NOUNS],
+      'choices': choices,
       'sentences': by_meaning,
       'texts': [one.request.text for one in asked],
       'split': SPLITS.index(split),
