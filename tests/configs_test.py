@@ -7,9 +7,9 @@ import pytest
 
 from benchmarks import budgets
 from mmjax.data import pipeline
+from mmjax.data.datasets.feelings_signals import SIGNALS
 from mmjax.evaluators.binary import Binary
 from mmjax.evaluators.commonest import Commonest
-from mmjax.evaluators.emotion_baselines import MODALITIES
 from mmjax.evaluators.emotions import Emotions
 from mmjax.evaluators.forecast import Forecast
 from mmjax.evaluators.frames import Frames
@@ -139,8 +139,8 @@ def test_config_traces_and_has_its_size(name):
     elif isinstance(evaluator, Emotions):
       classes = outputs['logits'][evaluator.head].shape[-1]
       assert classes == len(config.data.classes['label'])
-      assert batch['shown'].shape == (8, len(MODALITIES))
-      assert {*MODALITIES} == set(batch['mask'])
+      assert batch['shown'].shape == (8, len(SIGNALS))
+      assert {*SIGNALS} == set(batch['mask'])
       assert config.data.source('validation', evaluator.views[-1])
     elif isinstance(evaluator, (Forecast, Path)):
       change = outputs['logits'][evaluator.head]

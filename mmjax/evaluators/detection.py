@@ -4,15 +4,15 @@ import dataclasses
 import functools
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, UInt8
-from scipy import ndimage
+from jaxtyping import UInt8
 
-from mmjax.evaluators import box_figures, rows
+from mmjax.evaluators import blobs, box_figures, rows
 from mmjax.evaluators.average_precision import Boxes, average_precision
 from mmjax.metrics import Evaluation
+
+_MOST_BLOBS = 100  # of a picture, as many as COCO looks at
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -73,7 +73,7 @@ class Detection:
     """
     names = tuple(rows.pick(classes, self.target, what='classes of target'))
     common = self._commonest(batches, len(names))
-    truth, said, blobs, shown = [], [], [], []
+    truth, said, seen, shown = [], [], [], []
     for batch in batches(self.view):
       heads = predict(batch)['logits']
       logits = rows.host(rows.pick(heads, self.head, what='head'))
@@ -92,12 +92,12 @@ class Detection:
         said.append(
           Boxes(np.clip(boxes[i], 0, 1) * sides, score.argmax(1), score.max(1))
         )
-        blobs.append(find_blobs(images[i], differs=self.differs, label=common))
+        seen.append(find_blobs(images[i], differs=self.differs, label=common))
         if len(shown) < self.shown:
           shown.append(box_figures.Picture(images[i], truth[-1], said[-1]))
     precision = functools.partial(average_precision, truth)
     found = precision(said, classes=len(names))
-    largest = [Boxes(*(part[:1] for part in one)) for one in blobs]
+    largest = [Boxes(*(part[:1] for part in one)) for one in seen]
 
     def any_ap50(boxes: Sequence[Boxes]) -> float:
       alike = [one.of_one_class() for one in truth]
@@ -109,8 +109,8 @@ class Detection:
       'ap50': found.ap50,
       'ap75': found.ap75,
       'any_ap50': any_ap50(said),
-      'blobs_ap50': precision(blobs, classes=len(names)).ap50,
-      'blobs_any_ap50': any_ap50(blobs),
+      'blobs_ap50': precision(seen, classes=len(names)).ap50,
+      'blobs_any_ap50': any_ap50(seen),
       'largest_any_ap50': any_ap50(largest),
     }
     draw = functools.partial(
@@ -139,29 +139,6 @@ def find_blobs(
   image: UInt8[np.ndarray, 'h w c'], *, differs: float, label: int
 ) -> Boxes:
   """Boxes around what differs in colour from the border, largest first."""
-  # Single pixels are noise.
-  found: Any = ndimage.label(
-    ndimage.binary_opening(away(image, differs=differs))
-  )
-  marked, count = found
-  if not count:
-    return Boxes(np.zeros((0, 4)), np.zeros(0, int), np.zeros(0))
-  area = np.bincount(marked.ravel(), minlength=count + 1)[1:].astype(float)
-  corners = np.array(
-    [
-      (x.start, y.start, x.stop, y.stop)
-      for y, x in ndimage.find_objects(marked)
-    ],
-    float,
-  )
-  order = np.argsort(-area, kind='stable')[:100]
-  return Boxes(corners[order], np.full(len(order), label), area[order])
-
-
-def away(
-  image: UInt8[np.ndarray, 'h w c'], *, differs: float
-) -> Bool[np.ndarray, 'h w']:
-  """Which pixels differ so far in colour from the median of the border."""
-  pixels = image.astype(float)
-  border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-  return np.linalg.norm(pixels - np.median(border, axis=0), axis=-1) > differs
+  unlike = blobs.unlike_border(image, differs=differs)
+  corners, area = (part[:_MOST_BLOBS] for part in blobs.find(unlike))
+  return Boxes(corners, np.full(len(area), label), area)

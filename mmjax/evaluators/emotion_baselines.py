@@ -11,9 +11,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from mmjax.data.datasets.feelings_signals import SIGNALS
 from mmjax.evaluators import prosody, rows
 
-MODALITIES = ('audio', 'text', 'image')
 _CELLS = 8  # along each side of a picture
 _BINS = 4  # of each colour
 _STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # inverse, as in scikit-learn
@@ -25,7 +25,7 @@ class People(NamedTuple):
   Attributes:
     features: of voices and faces, see `features_of`.
     texts: the ids of the words, as words.
-    here: which modalities each row has, in the order of `MODALITIES`.
+    here: which modalities each row has, in the order of `SIGNALS`.
     shown: the emotion of each, which only the generator knows.
     felt: the right answer.
   """
@@ -51,7 +51,7 @@ def read(batches: Any) -> People:
     of_text = rows.column(batch['mask'], 'text')[real]
     for one, mask in zip(ids, of_text, strict=True):
       texts.append(' '.join(f'w{i}' for i in one[mask]))
-    there = [rows.present(batch, name)[real] for name in MODALITIES]
+    there = [rows.present(batch, name)[real] for name in SIGNALS]
     here.append(np.stack(there, axis=1))
     shown.append(rows.column(batch, 'shown')[real])
     felt.append(rows.column(batch, 'label')[real])
@@ -89,7 +89,7 @@ class Linear:
     """Fits it to the rows of training that have any of the modalities."""
     self._names = names
     self._count = CountVectorizer(ngram_range=(1, 2), min_df=3).fit(train.texts)
-    some = train.here[:, [MODALITIES.index(name) for name in names]]
+    some = train.here[:, [SIGNALS.index(name) for name in names]]
     used = some.any(axis=1)
     known, asked = self._features(train)[used], self._features(checked)
     best = -1.0
@@ -114,7 +114,7 @@ class Linear:
         x = self._count.transform(people.texts).toarray()
       else:
         x = people.features[name]
-      here = people.here[:, MODALITIES.index(name)][:, None]
+      here = people.here[:, SIGNALS.index(name)][:, None]
       parts += [np.where(here, x, 0.0), here]
     return np.concatenate(parts, axis=1).astype(np.float32)
 

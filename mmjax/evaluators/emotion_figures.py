@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from mmjax.data import mel
+from mmjax.data import audio, mel
 from mmjax.evaluators import figures, prosody
 
 EACH = 2  # people of a situation
@@ -47,7 +47,7 @@ def draw(path: Path, people: Sequence[Person]) -> None:
   grid = figure.subplots(
     len(people), 3, squeeze=False, width_ratios=(0.7, 2.2, 3.8)
   )
-  longest = max(person.sound.size for person in people) / prosody.RATE
+  longest = max(person.sound.size for person in people) / audio.RATE
   for (face, voice, told), one in zip(grid, people, strict=True):
     face.imshow(one.face)
     face.axis('off')
@@ -73,17 +73,7 @@ def draw(path: Path, people: Sequence[Person]) -> None:
       (signals, figures.QUIET),
       (answer, figures.GREEN if right else figures.RED),
     )
-    for i, (text, color) in enumerate(lines):
-      told.text(
-        0.0,
-        0.95 - 0.32 * i,
-        figures.drawable(text),
-        va='top',
-        fontsize=9,
-        color=color,
-        parse_math=False,
-        transform=told.transAxes,
-      )
+    figures.write(told, lines, apart=0.32)
   title = 'What each signal shows, and (what the model says of it alone)'
   figures.finish(figure, path, title=title)
 
@@ -93,7 +83,7 @@ def _voice(axes, sound: Float32[np.ndarray, ' s']) -> None:
   power = mel.mel_spectrogram(
     sound, n_fft=1024, hop=160, mels=40, fmax=_HIGHEST
   )
-  seconds = sound.size / prosody.RATE
+  seconds = sound.size / audio.RATE
   axes.imshow(
     mel.decibels(power, floor=40.0),
     cmap='gray_r',
@@ -103,7 +93,7 @@ def _voice(axes, sound: Float32[np.ndarray, ' s']) -> None:
   )
   hertz = prosody.pitch(sound)
   axes.plot(
-    np.arange(hertz.size) * prosody.HOP / prosody.RATE,
+    np.arange(hertz.size) * prosody.HOP / audio.RATE,
     hertz,
     '.',
     color=figures.RED,

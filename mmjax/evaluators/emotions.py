@@ -6,15 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
+from mmjax.data.datasets.feelings_signals import SIGNALS
 from mmjax.evaluators import emotion_baselines as baselines
 from mmjax.evaluators import emotion_figures, rows
-from mmjax.evaluators.emotion_baselines import MODALITIES
 from mmjax.evaluators.gallery import Decoder
 from mmjax.metrics import Evaluation
 from mmjax.types import Batch, InputError
 
 # Prefix of the numbers -> what is given; all of it if empty.
-_GIVEN = {'': (), **{f'{name}_': (name,) for name in MODALITIES}}
+_GIVEN = {'': (), **{f'{name}_': (name,) for name in SIGNALS}}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ class Emotions:
     train = baselines.read(batches('default', 'train'))
     known = baselines.read(batches('default', 'validation'))
     linear = {
-      prefix: baselines.Linear(given or MODALITIES, train=train, checked=known)
+      prefix: baselines.Linear(given or SIGNALS, train=train, checked=known)
       for prefix, given in _GIVEN.items()
     }
     numbers, said = {}, {}
@@ -146,9 +146,7 @@ class Emotions:
                 rows.column(batch, 'text')[i][mask['text']]
               ),
               felt=names[rows.column(batch, 'label')[i]],
-              shown={
-                k: names[e] for k, e in zip(MODALITIES, shown, strict=True)
-              },
+              shown={k: names[e] for k, e in zip(SIGNALS, shown, strict=True)},
               said={k: names[x[seen]] for k, x in said.items()},
             )
           )

@@ -203,6 +203,27 @@ def blank(width: float, height: float) -> Any:
   )
 
 
+def write(axes: Any, lines: Sequence[tuple[str, str]], *, apart: float) -> None:
+  """Writes lines, each with its colour, from the top of some axes.
+
+  Args:
+    axes: of matplotlib.
+    lines: text and colour.
+    apart: from one line to the next, as a share of the height.
+  """
+  for i, (text, color) in enumerate(lines):
+    axes.text(
+      0.0,
+      0.95 - apart * i,
+      drawable(text),
+      va='top',
+      fontsize=9,
+      color=color,
+      parse_math=False,
+      transform=axes.transAxes,
+    )
+
+
 def finish(figure: Any, path: Path, *, title: str) -> None:
   """Sets the title and writes the PNG."""
   lines = [drawable(line) for line in title.split('\n')]

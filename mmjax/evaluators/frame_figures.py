@@ -47,15 +47,5 @@ def commands(
     texts.append((line['understood'], figures.GREEN if good else figures.RED))
     if not good:
       texts.append((f'meant: {line["meant"]}', figures.QUIET))
-    for i, (text, color) in enumerate(texts):
-      right.text(
-        0.0,
-        0.95 - 0.36 * i,
-        figures.drawable(text),
-        va='top',
-        fontsize=9,
-        color=color,
-        parse_math=False,
-        transform=right.transAxes,
-      )
+    figures.write(right, texts, apart=0.36)
   figures.finish(figure, path, title=title)

@@ -10,7 +10,7 @@ from PIL import Image
 from sklearn.ensemble import RandomForestClassifier
 
 from mmjax.evaluators.average_precision import Boxes
-from mmjax.evaluators.detection import away
+from mmjax.evaluators.blobs import unlike_border
 
 _SIDE = 10  # of a silhouette
 
@@ -102,7 +102,7 @@ class Namer:
     """Of each box the colour, in two spaces, and silhouette and sides."""
     shades, silhouettes = [], []
     for image, boxes in zip(images, things, strict=True):
-      differs = away(image, differs=self._differs)
+      differs = unlike_border(image, differs=self._differs)
       for box in boxes.corners:
         left, top = np.floor(box[:2]).astype(int)
         right, bottom = np.ceil(box[2:]).astype(int)

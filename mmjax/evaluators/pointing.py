@@ -2,13 +2,13 @@
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from mmjax.data.datasets import square_questions
-from mmjax.evaluators import frame_baselines, pointing_figures, rows
+from mmjax.evaluators import frame_baselines, pointing_figures, rows, warping
 from mmjax.evaluators.gallery import Decoder
 from mmjax.evaluators.pointing_rules import Rules, Squares
 from mmjax.evaluators.pointing_scores import Answers, right, score
@@ -78,15 +78,16 @@ class Pointing:
     """
     names = rows.pick(classes, self.things, what='classes of')
     known = self._squares(batches('default', 'train'), most=self.fit_on)
-    asked = self._squares(batches('default'))
-    found = self._run(predict, batches('default'))
+    parts: dict[str, list[Answers]] = {}
+    asked = self._squares(self._ask(predict, batches('default'), parts))
+    found = {prefix: _joined(some) for prefix, some in parts.items()}
     rules = Rules(known, categories=len(names))
     seen = rules.look(asked)
-    heard = [
-      frame_baselines.Heard(s.mels, s.texts, {'asked': s.asked})
-      for s in (known, asked)
+    cepstra = [
+      [warping.cepstra(one) for one in squares.mels]
+      for squares in (known, asked)
     ]
-    nearest = frame_baselines.baselines(*heard)['nearest']['asked']
+    nearest = known.asked[warping.nearest(*cepstra)]
     found['largest_'] = rules.largest(seen)
     found['rules_'] = rules.answer(seen, nearest)
     found['told_'] = rules.answer(seen, asked.asked)
@@ -115,9 +116,14 @@ class Pointing:
       {f'{self.name}_answers': _table(asked, found[''], names)},
     )
 
-  def _run(self, predict: rows.Predict, batches: Any) -> dict[str, Answers]:
-    """The model's answers with all modalities, and without each."""
-    parts: dict[str, list[Answers]] = {}
+  def _ask(
+    self,
+    predict: rows.Predict,
+    batches: Iterable[Batch],
+    parts: dict[str, list[Answers]],
+  ) -> Iterator[Batch]:
+    """The batches; the model's answers with all modalities, and without each,
+    come into `parts`."""
     for batch in batches:
       real = rows.real(batch)
       for left_out in ('', *self.modalities):
@@ -126,7 +132,7 @@ class Pointing:
         one = Answers(*(x[real] for x in self._answers(outputs)))
         prefix = f'without_{left_out}_' if left_out else ''
         parts.setdefault(prefix, []).append(one)
-    return {key: _joined(some) for key, some in parts.items()}
+      yield batch
 
   def _answers(self, outputs: Outputs) -> Answers:
     heads = outputs['logits']
@@ -140,7 +146,9 @@ class Pointing:
     category = np.where(none, -1, things[each, token].argmax(axis=1))
     return Answers(category, boxes[each, token], places[each, token])
 
-  def _squares(self, batches: Any, *, most: int | None = None) -> Squares:
+  def _squares(
+    self, batches: Iterable[Batch], *, most: int | None = None
+  ) -> Squares:
     parts: list[dict[str, Any]] = []
     for batch in batches:
       parts.append(self._one(batch))

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Float32, Int, UInt8
 from PIL import Image
-from scipy import ndimage
 from sklearn.ensemble import RandomForestClassifier
 
 from mmjax.data.datasets import square_questions, square_world
+from mmjax.evaluators import blobs
 from mmjax.evaluators.pointing_scores import Answers
 
 # Both chosen on the validation split of `Square`.
@@ -78,7 +78,7 @@ class Rules:
 
   def look(self, asked: Squares) -> list[Seen]:
     """What the rules see in each picture."""
-    found = [blobs(image) for image in asked.images]
+    found = [boxes_of(image) for image in asked.images]
     features = [
       _features(image, box)
       for image, boxes in zip(asked.images, found, strict=True)
@@ -133,26 +133,14 @@ def _seen(boxes: np.ndarray, position: np.ndarray, chances: np.ndarray) -> Seen:
   return Seen(boxes, near, square_world.to_world(near, pose), chances)
 
 
-def blobs(image: UInt8[np.ndarray, 'h w 3']) -> Float[np.ndarray, 'm 4']:
+def boxes_of(image: UInt8[np.ndarray, 'h w 3']) -> Float[np.ndarray, 'm 4']:
   """Boxes around what differs from the median of its row, largest first."""
   pixels = image.astype(float)
   usual = np.median(pixels, axis=1, keepdims=True)
   away = np.linalg.norm(pixels - usual, axis=-1) > _DIFFERS
-  # Single pixels are noise.
-  found: Any = ndimage.label(ndimage.binary_opening(away))
-  marked, count = found
-  area = np.bincount(marked.ravel(), minlength=count + 1)[1:]
-  corners = np.array(
-    [
-      (x.start, y.start, x.stop, y.stop)
-      for y, x in ndimage.find_objects(marked)
-    ],
-    float,
-  ).reshape(-1, 4)
-  order = np.argsort(-area, kind='stable')
-  order = order[area[order] >= _LEAST][:_MOST]
+  corners, area = blobs.find(away)
   h, w = image.shape[:2]
-  return corners[order] / np.array([w, h, w, h])
+  return corners[area >= _LEAST][:_MOST] / np.array([w, h, w, h])
 
 
 def _features(

@@ -4,7 +4,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32
 from scipy import fft
 
-RATE = 16_000
+from mmjax.data.audio import RATE
+
 HOP = 320  # samples, 20 ms
 _WINDOW = 640  # three periods of the lowest pitch
 _LOWEST, _HIGHEST = 75.0, 500.0  # Hz

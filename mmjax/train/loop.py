@@ -136,7 +136,7 @@ def _compiled(
   Both take seconds, which JAX spends outside of Python. It keeps the program,
   and a step finds it there.
   """
-  # Several processes compile in turns as they would without.
+  # Several processes start everything in the same order, which threads do not.
   ended = (checkpoints.latest() or 0) >= config.steps
   if ended or jax.process_count() > 1:
     yield

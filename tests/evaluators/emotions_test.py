@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
+from mmjax.data.datasets.feelings_signals import SIGNALS
 from mmjax.data.known_words import KnownWords
 from mmjax.evaluators import emotion_baselines as baselines
 from mmjax.evaluators import prosody
@@ -142,7 +143,7 @@ def test_a_model_that_says_nan_is_wrong():
 def test_linear_models_read_each_signal():
   train = baselines.read(batches('default', 'train'))
   asked = baselines.read(batches('default'))
-  for i, name in enumerate(baselines.MODALITIES):
+  for i, name in enumerate(SIGNALS):
     # Asked what the signal shows, which it shows plainly.
     shows = train._replace(felt=train.shown[:, i])
     model = baselines.Linear((name,), train=shows, checked=shows)

@@ -50,9 +50,9 @@ def test_blobs_are_what_differs_from_its_row():
   image[30:40, 10:20] = COLORS[0]
   image[10:50, 45:60] = COLORS[1]
   image[5, 5] = 0
-  found = rules.blobs(image) * SIZE
+  found = rules.boxes_of(image) * SIZE
   np.testing.assert_allclose(found, [[45, 10, 60, 50], [10, 30, 20, 40]])
-  assert rules.blobs(image[:5]).shape == (0, 4)
+  assert rules.boxes_of(image[:5]).shape == (0, 4)
 
 
 def square(rng, meaning):

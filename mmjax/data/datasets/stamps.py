@@ -7,7 +7,6 @@ installed, decoded once, and cached.
 
 import dataclasses
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -18,7 +17,6 @@ from mmjax.data import audio, splits
 from mmjax.data.dataset import SPLITS, Example, check_name
 from mmjax.data.datasets import stamps_cache, stamps_files, stamps_views
 from mmjax.data.datasets.stamps_cache import Stamp
-from mmjax.data.errors import RecordError
 from mmjax.data.fitting import Letterbox
 from mmjax.data.sources.records import Records
 from mmjax.data.tokenizers import ByteTokenizer
@@ -283,16 +281,7 @@ class Stamps:
         f'cannot keep the decoded stamps in {self.cache}: {error}: name '
         'another folder with --data.cache'
       ) from error
-    errors = stamps_cache.read_errors(directory)
-    if errors and self.on_error == 'raise':
-      (name, reason), *others = sorted(errors.items())
-      more = f'; {len(others)} more files cannot be read' if others else ''
-      raise RecordError(
-        f'{reason}{more} (--data.on-error skip goes without)',
-        file=os.path.join(listing.root, name),
-      )
-    if errors:
-      stamps_cache.log_skipped(listing.root, errors)
+    stamps_cache.tell_errors(directory, listing.root, on_error=self.on_error)
     return directory
 
 

@@ -16,6 +16,7 @@ import os
 import pathlib
 import shutil
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 import rich.console
@@ -25,6 +26,7 @@ from jaxtyping import Int16, UInt8
 
 from mmjax.data.datasets.stamps_builder import StampsBuilder
 from mmjax.data.datasets.stamps_files import Listing
+from mmjax.data.errors import RecordError
 
 _LOGGED: set = set()
 
@@ -111,11 +113,31 @@ def _build(listing: Listing, base: pathlib.Path, canvas: int):
   shutil.rmtree(base / 'downloads', ignore_errors=True)
 
 
-def read_errors(directory: str) -> Mapping[str, str]:
-  """Why each file that cannot be read cannot, found when it was cached."""
+def tell_errors(
+  directory: str, root: str, *, on_error: Literal['raise', 'skip']
+) -> None:
+  """Tells of the files that could not be read when they were cached.
+
+  Args:
+    directory: of the cache.
+    root: of the stamps.
+    on_error: whether they stop the run.
+
+  Raises:
+    RecordError: some could not be read, and `on_error` is 'raise'.
+  """
   metadata = _builder(directory).info.metadata
   assert metadata is not None  # the builder always writes it
-  return metadata['errors']
+  errors = metadata['errors']
+  if errors and on_error == 'raise':
+    (name, reason), *others = sorted(errors.items())
+    more = f'; {len(others)} more files cannot be read' if others else ''
+    raise RecordError(
+      f'{reason}{more} (--data.on-error skip goes without)',
+      file=os.path.join(root, name),
+    )
+  if errors:
+    _log_skipped(root, errors)
 
 
 def read_split(directory: str, split: str) -> list[Stamp]:
@@ -189,7 +211,7 @@ def _quiet_tfds():
     tfds.enable_progress_bar()
 
 
-def log_skipped(root: str, errors: Mapping[str, str]) -> None:
+def _log_skipped(root: str, errors: Mapping[str, str]) -> None:
   """Tells of files that could not be read, once."""
   # Once, and not from every worker process too.
   key = root, tuple(errors)
