@@ -34,6 +34,6 @@ def get_config() -> Config:
     evaluators={'phrases': OpenDetection(heard=tinted_things.heard())},
     optimizer=AdamW(peak_lr=2e-3, weight_decay=0.05),
     batch_size=32,
-    steps=700,
-    checkpoint=Checkpointing(every=700, best='phrases/novel_ap50'),
+    steps=2000,
+    checkpoint=Checkpointing(every=1000, best='phrases/novel_ap50'),
   )

@@ -110,8 +110,8 @@ class OpenDetection:
         for one, phrases in zip(said, asked.phrases, strict=True)
       ]
     blobs = [find_blobs(x, differs=self.differs, label=0) for x in images]
-    named = namer.name(images, blobs)
-    found['blobs_'], found['forest_'] = named['nearest'], named['forest']
+    called = namer.name(images, blobs)
+    found['blobs_'], found['forest_'] = called['nearest'], called['forest']
     heard = np.isin(names, self.heard)
     numbers = {}
     for prefix, some in found.items():
