@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh
+from jaxtyping import PRNGKeyArray
 
 from mmjax import masking
 from mmjax.data import pipeline
@@ -80,7 +81,7 @@ def make_program(
   dtype = _dtype(config.compute_dtype, mesh)
   init_key, step_key = jax.random.split(jax.random.key(config.seed))
   tx = config.optimizer.build(config.steps)
-  init = make_init(
+  draw = make_init(
     config.model,
     tx,
     ema=config.ema_decay > 0,
@@ -102,18 +103,22 @@ def make_program(
   )
   batch = _batch_shapes(config)
   config.balance.check(batch)
+
+  @jax.jit
+  def init(key: PRNGKeyArray) -> TrainState:
+    # The batch's values do not matter, so none is carried into the program.
+    return draw(key, jax.tree.map(_zeros, batch))
+
   with _fitting():
-    state = jax.eval_shape(init, init_key, batch)
+    state = jax.eval_shape(init, init_key)
 
   shardings = state_shardings(
     state, mesh, rules=config.sharding_rules, min_size=config.fsdp_min_size
   )
   state = jax.tree.map(_with_sharding, state, shardings)
   rows = jax.tree.map(lambda x: _with_sharding(x, by_example(mesh)), batch)
-  # The batch's values do not matter, so none is carried into the program.
-  make_state = jax.jit(
-    lambda key: init(key, jax.tree.map(_zeros, batch)), out_shardings=shardings
-  )
+  # JAX keeps what it traced for the shapes.
+  make_state = jax.jit(init, out_shardings=shardings)
   if config.strategy == 'pmap':
     run = map_over_devices(step(axis_name=AXIS), step_key, mesh)
     traced = None
