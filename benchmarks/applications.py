@@ -87,6 +87,14 @@ JOBS = {
     'blobs',
     'things/blobs_any_ap50',
   ),
+  'open_detection': Job(
+    'Open vocabulary',
+    'generated shapes, real stamps tinted',
+    'AP50 of phrases never heard',
+    'phrases/novel_ap50',
+    'blobs, named by random forests',
+    'phrases/forest_novel_ap50',
+  ),
   'diagnosis': Job(
     'Diagnosis',
     'generated',

@@ -37,6 +37,7 @@ ON_DATA = (
   'fashion',
   'fashion_flow',
   'motions',
+  'open_detection',
   'packages',
   'passages',
   'recommendation',

@@ -54,6 +54,48 @@ def average_precision(
   Raises:
     InputError: pycocotools is not installed.
   """
+  judge = _judge(truth, said, classes=classes)
+  if judge is None:
+    return Precision(*[float('nan')] * 3)
+  if not judge.cocoDt.anns:
+    return Precision(0.0, 0.0, 0.0)
+  # It tells of each step on stdout, which is for results.
+  with contextlib.redirect_stdout(io.StringIO()):
+    judge.evaluate()
+    judge.accumulate()
+    judge.summarize()
+  return Precision(*(float(x) for x in judge.stats[:3]))
+
+
+def ap50_by_class(
+  truth: Sequence[Boxes], said: Sequence[Boxes], *, classes: int
+) -> Float[np.ndarray, ' classes']:
+  """The average precision of each class, at an overlap of 0.5.
+
+  Returns:
+    NaN for a class of which nothing is to be found.
+
+  Raises:
+    InputError: pycocotools is not installed.
+  """
+  judge = _judge(truth, said, classes=classes)
+  if judge is None:
+    return np.full(classes, np.nan)
+  # No other overlaps, and things of all sizes together.
+  judge.params.iouThrs = np.array([0.5])
+  judge.params.areaRng, judge.params.areaRngLbl = [[0, 1e10]], ['all']
+  with contextlib.redirect_stdout(io.StringIO()):
+    judge.evaluate()
+    judge.accumulate()
+  # Overlap, recall, class, size, most boxes of a picture; -1 is nothing.
+  precision = judge.eval['precision'][0, :, :, 0, -1]
+  return np.where((precision < 0).all(0), np.nan, precision.mean(0))
+
+
+def _judge(
+  truth: Sequence[Boxes], said: Sequence[Boxes], *, classes: int
+) -> Any:
+  """What compares boxes; None if there is nothing to be found."""
   try:
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
@@ -63,13 +105,10 @@ def average_precision(
     ) from error
   wanted = _records(truth)
   if not wanted:
-    return Precision(*[float('nan')] * 3)
+    return None
   for i, one in enumerate(wanted, 1):
     one.update(id=i, area=one['bbox'][2] * one['bbox'][3], iscrowd=0)
   given = _records(said)
-  if not given:
-    return Precision(0.0, 0.0, 0.0)
-  # It tells of each step on stdout, which is for results.
   with contextlib.redirect_stdout(io.StringIO()):
     known: Any = COCO()
     known.dataset = {
@@ -79,11 +118,9 @@ def average_precision(
       'annotations': wanted,
     }
     known.createIndex()
-    judge = COCOeval(known, known.loadRes(given), 'bbox')
-    judge.evaluate()
-    judge.accumulate()
-    judge.summarize()
-  return Precision(*(float(x) for x in judge.stats[:3]))
+    # It reads no empty list.
+    found: Any = known.loadRes(given) if given else COCO()
+    return COCOeval(known, found, 'bbox')
 
 
 def _records(pictures: Sequence[Boxes]) -> list[dict[str, Any]]:

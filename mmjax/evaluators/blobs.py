@@ -1,9 +1,9 @@
-"""Connected pixels, and the boxes around them."""
+"""Pixels unlike the ground, connected, and the boxes around them."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, UInt8
 from scipy import ndimage
 
 
@@ -33,3 +33,12 @@ def find(wanted: Bool[np.ndarray, 'h w']) -> Blobs:
   ).reshape(-1, 4)
   order = np.argsort(-area, kind='stable')
   return Blobs(corners[order], area[order])
+
+
+def unlike_border(
+  image: UInt8[np.ndarray, 'h w c'], *, differs: float
+) -> Bool[np.ndarray, 'h w']:
+  """Which pixels differ by more in colour from the median of the border."""
+  pixels = image.astype(float)
+  border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+  return np.linalg.norm(pixels - np.median(border, axis=0), axis=-1) > differs

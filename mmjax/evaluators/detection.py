@@ -139,8 +139,6 @@ def find_blobs(
   image: UInt8[np.ndarray, 'h w c'], *, differs: float, label: int
 ) -> Boxes:
   """Boxes around what differs in colour from the border, largest first."""
-  pixels = image.astype(float)
-  border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-  away = np.linalg.norm(pixels - np.median(border, axis=0), axis=-1) > differs
-  corners, area = (part[:_MOST_BLOBS] for part in blobs.find(away))
+  unlike = blobs.unlike_border(image, differs=differs)
+  corners, area = (part[:_MOST_BLOBS] for part in blobs.find(unlike))
   return Boxes(corners, np.full(len(area), label), area)

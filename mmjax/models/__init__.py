@@ -10,6 +10,7 @@ from mmjax.models.language import LanguageModel
 from mmjax.models.lora import LoRA
 from mmjax.models.masked import Masked
 from mmjax.models.matched import Matched
+from mmjax.models.phrase_detector import PhraseDetector
 from mmjax.models.pixel_head import PixelHead
 from mmjax.models.projectors import LinearProjector, MlpProjector, Resampler
 from mmjax.models.recommender import Recommender
@@ -32,6 +33,7 @@ __all__ = [
   'Matched',
   'MlpProjector',
   'OrdinalHead',
+  'PhraseDetector',
   'PixelHead',
   'Recommender',
   'Resampler',

@@ -7,7 +7,7 @@ the Debian package tuxpaint-stamps-default.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -51,6 +51,15 @@ class Scene(NamedTuple):
   image: UInt8[np.ndarray, 'h w 3']
   things: Sequence[Thing]
   instances: Int[np.ndarray, 'h w']
+
+
+class Drawn(NamedTuple):
+  """What a scene is to get: of a `Thing` all but the box, and its pixels."""
+
+  name: str
+  text: str
+  category: str
+  pixels: UInt8[np.ndarray, 'h w 4']
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -171,7 +180,30 @@ class Scenes:
     """The scene itself, with names and texts, of what `source` holds."""
     train = rng is not None
     if rng is None:
-      rng = np.random.default_rng((self.seed, example['split'], example['row']))
+      rng = self.rng(example)
+    cutouts = scenes_stamps.read(example['file'])
+
+    def draw(rng: np.random.Generator) -> Drawn:
+      choices = example['choices'][rng.integers(len(self.categories))]
+      index = int(choices[rng.integers(len(choices))])
+      cut = cutouts.cut(index)
+      for transform in self.augment if train else ():
+        cut = transform(cut, rng)
+      name = cutouts.names[index]
+      return Drawn(name, cutouts.texts[index], name.split('/')[0], cut)
+
+    return self.compose(draw, rng)
+
+  def rng(self, example: Example) -> np.random.Generator:
+    """All randomness of a scene that does not change."""
+    return np.random.default_rng((self.seed, example['split'], example['row']))
+
+  def compose(
+    self,
+    draw: Callable[[np.random.Generator], Drawn],
+    rng: np.random.Generator,
+  ) -> Scene:
+    """A scene of whatever is drawn."""
     size = self.image_size
     image = textures.ground(size, rng)
     other = textures.ground(size, rng)
@@ -179,14 +211,12 @@ class Scenes:
       inside = textures.shape(size, rng)
       # Of one texture, in other colours: they are half of a scene's cost.
       image[inside] = other[inside][:, rng.permutation(3)]
-    cutouts = scenes_stamps.read(example['file'])
     instances = np.zeros((size, size), np.int32)
-    chosen: list[int] = []
+    chosen: list[Drawn] = []
     whole: list[int] = []  # pixels of each thing, if nothing were before it
     for _ in range(rng.integers(1, self.objects + 1)):
-      choices = example['choices'][rng.integers(len(self.categories))]
-      index = int(choices[rng.integers(len(choices))])
-      stamp = self._stamp(cutouts.cut(index), rng, train=train)
+      drawn = draw(rng)
+      stamp = self._stamp(drawn.pixels, rng)
       place = self._place(stamp[..., 3] > 127, instances, whole, rng)
       if place is None:
         continue
@@ -194,30 +224,22 @@ class Scenes:
       alpha = stamp[..., 3:].astype(np.float32) / 255
       under = image[rows, columns]
       under += alpha * (stamp[..., :3] - under)
-      chosen.append(index)
+      chosen.append(drawn)
       whole.append(int(inside.sum()))
       instances[rows, columns][inside] = len(chosen)
     return Scene(
       np.rint(image).astype(np.uint8),
       [
-        Thing(
-          cutouts.names[index],
-          cutouts.texts[index],
-          cutouts.names[index].split('/')[0],
-          _box(instances == number),
-        )
-        for number, index in enumerate(chosen, 1)
+        Thing(*drawn[:3], _box(instances == number))
+        for number, drawn in enumerate(chosen, 1)
       ],
       instances,
     )
 
   def _stamp(
-    self, cut: np.ndarray, rng: np.random.Generator, *, train: bool
+    self, cut: np.ndarray, rng: np.random.Generator
   ) -> UInt8[np.ndarray, 'h w 4']:
     """A stamp of random size, turned, perhaps mirrored."""
-    if train:
-      for transform in self.augment:
-        cut = transform(cut, rng)
     side = rng.uniform(*self.scale) * self.image_size
     scale = side / max(cut.shape[:2])
     h, w = (max(2, round(n * scale)) for n in cut.shape[:2])
