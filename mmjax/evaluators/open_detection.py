@@ -97,7 +97,8 @@ class OpenDetection:
     names = tuple(rows.pick(classes, self.target, what='classes of target'))
     known = self._read(batches('default', 'train'), most=self.fit_on)
     namer = Namer(known.images, known.truth, names=names, differs=self.differs)
-    images, truth, found = [], [], {'': [], 'shuffled_': []}
+    images, truth = [], []
+    found: dict[str, list[Boxes]] = {'': [], 'shuffled_': []}
     rng = np.random.default_rng(0)
     for batch in batches('default'):
       asked = self._one(batch)
@@ -111,7 +112,8 @@ class OpenDetection:
       ]
     blobs = [find_blobs(x, differs=self.differs, label=0) for x in images]
     called = namer.name(images, blobs)
-    found['blobs_'], found['forest_'] = called['nearest'], called['forest']
+    found['blobs_'] = [*called['nearest']]
+    found['forest_'] = [*called['forest']]
     heard = np.isin(names, self.heard)
     numbers = {}
     for prefix, some in found.items():
