@@ -232,7 +232,9 @@ def test_config_as_json_says_what_the_modules_are(name):
     'TextToImage',
     'Recommender',
     'Assistant',
+    'PhraseDetector',
   )
-  for encoder in model['encoders'].values():
+  encoders = model.get('encoders') or {k: model[k] for k in ('image', 'text')}
+  for encoder in encoders.values():
     assert encoder['_type'] in ENCODERS
     assert 'parent' not in encoder
